@@ -1,0 +1,198 @@
+"The runner end to end: what is refused, what is redone, what survives a kill, and that reports come from their csv alone."
+import io, json, os, shutil, signal, subprocess, sys, time
+from pathlib import Path
+import numpy as np, pandas as pd, pytest
+from skelalign import reports, runs
+from skelalign.reports import index_md, main, make, markdown, png_bytes, save, with_means
+from skelalign.runs import read_record, run_grid
+from gates import ROOT
+
+DATA = dict(n_train=4, n_val=3)
+TINY = dict(optim=dict(steps=6, batch=3), views=dict(frames=12))
+def run(method='clock', action='squat', seed=0, **more): return dict(dataset='simulated', action=action, method=method, seed=seed, data=DATA) | more
+def trained(seeds=1, **more): return [run('coordinates', seed=s, overrides=TINY, **more) for s in range(seeds)]
+GRID = [run(m, a, s) for a in ('squat', 'jumping_jack') for m in ('clock', 'raw_keypoints') for s in (0, 1)]
+
+GOOD = f'''from skelalign.reports import run_grid, save
+df = run_grid([dict(dataset='simulated', action='squat', method=m, seed=s, data={DATA}) for m in ('clock', 'raw_keypoints') for s in range(seeds)], out)
+if out: save('good', df, out)'''
+def table(root, name, body, **profiles):
+    "A table notebook as small as can be."
+    about = dict(question='Which is it?', claims=[dict(better='raw_keypoints', than=['clock'])], **profiles)
+    sources = [(f'about = {about!r}', []), ("seeds: int = 1 # how many\nout: str = '' # folder of the report", ['parameters']), (body, [])]
+    cells = [dict(cell_type='code', id=f'cell{i}', source=s, metadata=dict(tags=t), outputs=[], execution_count=None) for i, (s, t) in enumerate(sources)]
+    nb = dict(cells=cells, metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')), nbformat=4, nbformat_minor=5)
+    path = root/'nbs'/'tables'/f'{name}.ipynb'; path.parent.mkdir(parents=True, exist_ok=True); path.write_text(json.dumps(nb))
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    "An empty repository with its own cache, and no real data."
+    (tmp_path/'nbs'/'tables').mkdir(parents=True); monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('SKELALIGN_CACHE', str(tmp_path/'.cache'))
+    for name in ('SKELALIGN_DATA', 'SKELALIGN_JOBS', 'SKELALIGN_FORCE'): monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+def stamps(folder): return {f.name: f.stat().st_mtime_ns for f in sorted(Path(folder).iterdir())}
+def quality(df): return df[df.protocol != 'training@full'].reset_index(drop=True) # no timings
+def contents(root): return {f.relative_to(root).as_posix(): f.read_bytes() for f in sorted((root/'reports').rglob('*')) if f.is_file()}
+
+# --- what is refused
+@pytest.mark.parametrize('words, says', [(['--profile', 'fast'], "invalid choice: 'fast'"), (['--fast'], 'unrecognized arguments: --fast'), (['tabel'], "unknown table 'tabel'; expected one of ['good']"),
+    (['good', '--profile', 'full'], "table good has no profile 'full'"), (['--jobs', '0'], 'expected 1 or more'), (['--jobs', 'two'], 'invalid int value')])
+def test_not_understood(home, capsys, words, says):
+    table(home, 'good', GOOD, quick={})
+    with pytest.raises(SystemExit) as stop: main(words)
+    err = capsys.readouterr().err
+    assert stop.value.code == 2 and says in err and err.count('\n') == 1 and not (home/'reports').exists()
+
+def test_unknown_parameter_stops_before_anything_is_run(home, capsys):
+    table(home, 'good', GOOD, quick={}); table(home, 'typo', GOOD, quick=dict(sedes=2))
+    with pytest.raises(SystemExit) as stop: main([])
+    err = capsys.readouterr().err
+    assert stop.value.code == 2 and "typo.ipynb has no parameter 'sedes'" in err and 'it has seeds, out' in err and not (home/'reports').exists()
+
+def test_outside_a_clone(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, '__spec__', None); monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match='no folder nbs/tables here or above'): runs.repo_root()
+
+@pytest.mark.parametrize('change, says', [(dict(method='clok'), 'clok'), (dict(action='sqat'), 'sqat'), (dict(dataset='simulatd'), 'simulatd'), (dict(overrides=dict(stps=1), method='coordinates'), 'stps'),
+    (dict(protocols=['casa@ful']), 'casa@ful'), (dict(sede=1), 'sede')])
+def test_a_misspelt_run_is_named(home, change, says):
+    with pytest.raises(ValueError, match=f"'{says}'"): run_grid([run() | change])
+
+def test_one_failing_run_keeps_the_others(home, monkeypatch):
+    table(home, 'good', GOOD)
+    fit = runs.fit_method
+    monkeypatch.setattr(runs, 'fit_method', lambda method, *a, **k: 1/0 if method == 'raw_keypoints' else fit(method, *a, **k))
+    with pytest.raises(RuntimeError, match='1 of 2 runs failed, the others are kept; the first: simulated-squat-raw_keypoints-s0-.*ZeroDivisionError'): run_grid([run(), run('raw_keypoints')], home/'out')
+    assert [f.name.split('-')[2] for f in (home/'out'/'runs').iterdir()] == ['clock']
+
+# --- what is redone, and what is not
+MODULE = runs._module
+def edited(monkeypatch, module, edit):
+    "Pretend that the text of a module changed."
+    text = (Path(runs.__file__).parent/f'{module}.py').read_text(); assert edit(text) != text
+    monkeypatch.setattr(runs, '_module', lambda name: (runs.code_hash(edit(text)), MODULE(name)[1]) if name == module else MODULE(name))
+
+def prose(text): return '# a remark\n' + text.replace('"""', '"""Told better. ', 1).replace('    "', '    "Told better. ')
+def code(text): return text + '\nextra = 1\n'
+
+def test_prose_keeps_records_and_code_does_not(home, monkeypatch, capsys):
+    out, grid = home/'out', [run()]
+    df = run_grid(grid, out); before = stamps(out/'runs')
+    for module in ('metrics', 'simulate', 'training'):
+        edited(monkeypatch, module, prose); run_grid(grid, out); assert stamps(out/'runs') == before, f'prose of {module}'
+    edited(monkeypatch, 'datasets', code); run_grid(grid, out); assert stamps(out/'runs') == before, 'simulated clips do not come from datasets.py'
+    assert capsys.readouterr().err == ''
+    edited(monkeypatch, 'metrics', code); again = run_grid(grid, out)
+    assert stamps(out/'runs') != before and 'is stale: metrics changed: run again' in capsys.readouterr().err
+    pd.testing.assert_frame_equal(again, df)
+
+def test_weights_are_kept_where_only_judging_changed(home, monkeypatch):
+    out, grid = home/'out', trained()
+    df = run_grid(grid, out); before = stamps(home/'.cache'/'weights'); assert len(before) == 1
+    edited(monkeypatch, 'metrics', code); again = run_grid(grid, out)
+    assert stamps(home/'.cache'/'weights') == before; kept = lambda df: df[df.metric != 'peak_memory_mb']
+    pd.testing.assert_frame_equal(kept(again), kept(df)) # even the timings: they are the training's
+    edited(monkeypatch, 'losses', code); run_grid(grid, out)
+    assert len(stamps(home/'.cache'/'weights')) == 2, 'other training code, other weights'
+
+@pytest.mark.parametrize('damage', [lambda b: b[:200], lambda b: b'', lambda b: b.replace(b'"kendalls_tau": 0.', b'"kendalls_tau": 1.'), lambda b: b'[1, 2]'])
+def test_a_damaged_record_is_said_and_redone(home, capsys, damage):
+    out = home/'out'; df = run_grid([run()], out); f, = (out/'runs').iterdir(); whole = f.read_bytes()
+    assert damage(whole) != whole; f.write_bytes(damage(whole))
+    pd.testing.assert_frame_equal(run_grid([run()], out), df)
+    assert f'record {f.name} is not whole: run again' in capsys.readouterr().err and f.read_bytes() == whole
+
+def test_damaged_weights_are_said_and_redone(home, capsys, recwarn):
+    grid = trained()
+    df = run_grid(grid, home/'a'); f, = (home/'.cache'/'weights').iterdir(); f.write_bytes(f.read_bytes()[:1000])
+    again = run_grid(grid, home/'b')
+    assert f.stem in capsys.readouterr().err + ' '.join(str(w.message) for w in recwarn)
+    pd.testing.assert_frame_equal(quality(again), quality(df))
+
+def test_force_runs_again_and_trains_again(home, monkeypatch):
+    out, grid = home/'out', [*trained(), run()]; df = run_grid(grid, out)
+    before = [stamps(out/'runs'), stamps(home/'.cache'/'weights')]
+    monkeypatch.setenv('SKELALIGN_FORCE', str(time.time() + 1)); again = run_grid(grid, out)
+    for old, new in zip(before, [stamps(out/'runs'), stamps(home/'.cache'/'weights')]): assert old.keys() == new.keys() and all(new[n] > old[n] for n in old)
+    pd.testing.assert_frame_equal(quality(again), quality(df))
+
+def test_one_model_for_all_actions(home):
+    df = run_grid([run('coordinates', 'all', overrides=TINY, data=DATA | dict(actions=['squat', 'jumping_jack'])), *GRID[:1]], home/'out')
+    part = df[df.method == 'coordinates+all']
+    assert set(part.action) == {'squat', 'jumping_jack'} and part.run.nunique() == 1 and set(part.n_train) == {4} and set(part.n_val) == {3}
+    assert set(part[part.protocol == 'training@full'].metric) == set(runs.COST)
+
+def test_any_executor(home):
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(2) as pool: df = run_grid(GRID[:2], home/'a', executor=pool)
+    pd.testing.assert_frame_equal(df, run_grid(GRID[:2], home/'b'))
+
+# --- a kill
+def test_a_killed_grid_continues(home, monkeypatch):
+    import psutil
+    out, grid = home/'out', trained(seeds=3)
+    script = f'from skelalign.runs import run_grid\nif __name__ == "__main__": run_grid({grid!r}, {str(out)!r}, jobs=1)'
+    p = subprocess.Popen([sys.executable, '-c', script], cwd=home, env=os.environ | dict(OMP_NUM_THREADS='1'), start_new_session=True)
+    end = time.monotonic() + 60
+    while not (done := list((out/'runs').glob('[!.]*.json')) if out.exists() else []) and p.poll() is None and time.monotonic() < end: time.sleep(.01)
+    workers = psutil.Process(p.pid).children(recursive=True)
+    p.send_signal(signal.SIGKILL); p.wait()
+    assert done and workers, 'it was killed while working'
+    psutil.wait_procs(workers, timeout=10); assert not any(w.is_running() and w.status() != psutil.STATUS_ZOMBIE for w in workers), 'no worker outlives a killed parent'
+    before = stamps(out/'runs'); assert len(before) < 3, 'killed too late to show anything'
+    df = run_grid(grid, out); after = stamps(out/'runs')
+    assert {n: after[n] for n in before if not n.startswith('.')} == {n: t for n, t in before.items() if not n.startswith('.')}, 'what had ended is not run again'
+    assert len([n for n in after if not n.startswith('.')]) == 3
+    monkeypatch.setenv('SKELALIGN_CACHE', str(home/'other')); pd.testing.assert_frame_equal(quality(df), quality(run_grid(grid, home/'fresh')))
+
+# --- reports come from their csv
+def test_reports_come_from_the_csv_alone(home, tmp_path):
+    table(home, 'toy', 'pass', quick={}); out = home/'reports'/'quick'
+    csv = save('toy', run_grid(GRID, out), out); first = contents(home)
+    other = tmp_path/'elsewhere'; table(other, 'toy', 'pass', quick={}); (other/'reports'/'quick').mkdir(parents=True)
+    copy = Path(shutil.copy(csv, other/'reports'/'quick'/'toy.csv'))                     # no records, no runs
+    assert markdown(copy).encode() == first['reports/quick/toy.md'] and png_bytes(copy) == first['reports/quick/toy.png'] and index_md(other).encode() == first['reports/README.md']
+    for names in (['toy.csv', 'toy.md'], ['toy.png', '../README.md']):
+        for name in names: (out/name).unlink()
+        save('toy', run_grid(GRID, out), out); assert contents(home) == first, f'{names} come back as they were'
+    head = csv.read_text().splitlines()[0].split(',')
+    assert head[:9] == 'dataset action method protocol metric value seed n_train n_val'.split()
+    df = pd.read_csv(csv); one = df[(df.method == 'clock') & (df.metric == 'event_error') & (df.protocol == 'casa@cropped') & (df.seed == 1)].set_index('action')
+    assert abs(one.value['mean'] - one.value.drop('mean').mean()) < 1e-6 and one.n_val['mean'] == 6
+
+def test_a_table_with_its_own_factors(home):
+    table(home, 'toy', 'pass', quick={})
+    df = run_grid([run(m, seed=s, factors=dict(missing=f)) for m in ('clock', 'raw_keypoints') for s in (0, 1) for f in (0, 20)], home/'out')
+    text = markdown(save('toy', df, home/'reports'/'quick'))
+    assert '`clock missing=20`' in text and len(df[df.seed == 0]) == 2 * len(df[(df.seed == 0) & (df.missing == 0)])
+
+COMMITTED = sorted((ROOT/'reports').glob('*/*.csv'))
+@pytest.mark.parametrize('csv', COMMITTED, ids=lambda f: f'{f.parent.name}/{f.name}')
+def test_committed_reports_are_what_their_csv_says(csv):
+    from matplotlib.image import imread
+    assert csv.with_suffix('.md').read_text() == markdown(csv), f'{csv.name}: run python -m skelalign.reports {csv.stem} --profile {csv.parent.name}'
+    old, new = imread(csv.with_suffix('.png')), imread(io.BytesIO(png_bytes(csv)))
+    assert old.shape == new.shape and np.abs(old - new).mean() < .02, 'the same picture (another font renderer may move an edge)'
+    assert with_means(pd.read_csv(csv, keep_default_na=False)).value.notna().all()
+
+# --- the command, in kernels of its own
+def test_the_command(home, capsys):
+    table(home, 'good', GOOD, quick=dict(seeds=2)); table(home, 'bad', "raise KeyError('no such thing')", quick={}); table(home, '_draft', '1/0', quick={})
+    with pytest.raises(FileNotFoundError, match='not run: data not available: .*SKELALIGN_DATA') as absent: run_grid([dict(dataset='penn_action', action='pushups', method='clock', seed=0)], home/'out')
+    table(home, 'penn', f'raise FileNotFoundError({str(absent.value)!r})', full={})      # as run_grid does, without the wait for its imports
+    assert main(['--jobs', '1']) == 1                                                     # bad comes first, good comes out all the same
+    err, quick = capsys.readouterr().err, home/'reports'/'quick'
+    assert "bad.ipynb failed in cell 3: KeyError: 'no such thing'" in err and (quick/'bad.failed.ipynb').exists() and not (quick/'bad.csv').exists()
+    assert {f.name for f in quick.glob('good*')} == {'good.csv', 'good.md', 'good.png'} and len(list((quick/'runs').iterdir())) == 2
+    assert 'seeds 0, 1' in (quick/'good.md').read_text() and 'Not run' in (home/'reports'/'README.md').read_text()
+    first = {n: b for n, b in contents(home).items() if 'failed' not in n}
+    (quick/'bad.failed.ipynb').unlink(); (home/'nbs'/'tables'/'bad.ipynb').unlink()
+    assert main(['good']) == 0
+    assert {n: b for n, b in contents(home).items() if n != 'reports/README.md'} == {n: b for n, b in first.items() if n != 'reports/README.md'}
+    assert main(['--profile', 'full']) == 1                                               # no data here
+    says = [line for line in capsys.readouterr().err.splitlines() if line.startswith('penn')]
+    assert len(says) == 1 and says[0].startswith('penn: not run: data not available: ') and 'SKELALIGN_DATA' in says[0]
+    assert not list((home/'reports'/'full').glob('*.csv')), 'no made-up row'
+    assert main(['--list']) == 0 and 'good' in capsys.readouterr().out
