@@ -12,8 +12,8 @@ from .runs import BASE, COST, repo_root, run_grid, say, one_line
 
 # %% auto #0
 __all__ = ['LOWER', 'SHORT', 'PROFILES', 'with_means', 'read_table', 'csv_text', 'seed_values', 'better_by', 'results_md',
-           'actions_md', 'cost_md', 'tables_md', 'about', 'table_names', 'answer', 'figure', 'png_bytes', 'markdown',
-           'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main']
+           'actions_md', 'lost_md', 'cost_md', 'tables_md', 'about', 'table_names', 'answer', 'figure', 'png_bytes',
+           'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main']
 
 # %% ../nbs/90_reports.ipynb #5287c432
 def with_means(df: pd.DataFrame # rows of `run_grid`
@@ -113,6 +113,25 @@ def actions_md(df: pd.DataFrame, # rows with means
     get = lambda a, m, l: _pm(V[a].loc[(dataset, protocol, m, l)]) if (dataset, protocol, m, l) in V[a].index else '–'
     return _md(['action', *[f'`{l}` {SHORT[m]}' for m in metrics for l in labels]], [[a, *[get(a, m, l) for m in metrics for l in labels]] for a in V])
 
+# %% ../nbs/90_reports.ipynb #f3167f9f
+def _trained(V: pd.DataFrame, dataset: str) -> list: # labels of methods that learned something, of `seed_values`
+    return sorted(set(V[V.index.get_level_values('protocol') == 'training@full'].loc[[dataset]].index.get_level_values('label')), key=_order) if (dataset, 'training@full') in V.index.droplevel([2, 3]) else []
+
+def lost_md(df: pd.DataFrame, # rows with means
+            dataset: str, # one of them
+            protocol: str, # one of them
+            labels: list # methods to look at
+           ) -> str: # one sentence
+    "In which actions a method is no better than the clock on precision@5 or event error, mean over seeds."
+    lost = []
+    for a in sorted(set(df[df.dataset == dataset].action) - {'mean'}):
+        V = seed_values(df[df.dataset == dataset], a).mean(axis=1)
+        for m in ('retrieval_precision@5', 'event_error'):
+            for l in labels:
+                if {(dataset, protocol, m, x) for x in (l, 'clock')} <= set(V.index) and (V[dataset, protocol, m, l] - V[dataset, protocol, m, 'clock']) * (-1 if m in LOWER else 1) <= 0:
+                    lost.append(f'`{l}` in {a} ({SHORT[m]} {V[dataset, protocol, m, l]:.3f}, clock {V[dataset, protocol, m, "clock"]:.3f})')
+    return 'No better than the clock: ' + ('; '.join(lost) if lost else 'nowhere') + '.\n'
+
 # %% ../nbs/90_reports.ipynb #2851314e
 def cost_md(V: pd.DataFrame, # of `seed_values`
             dataset: str # one of them
@@ -133,7 +152,7 @@ def tables_md(csv # path of a csv, or rows
         for p in protocols: text += f'\n### {d}, {p}\n\n' + results_md(V, d, p)
         labels = [l for l in ('clock', 'coordinates', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
         cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
-        if len(labels) > 1: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(df, d, cropped[0], labels)
+        if len(labels) > 1: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(df, d, cropped[0], labels) + '\n' + lost_md(df, d, cropped[0], _trained(V, d))
         if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
     return text
 
@@ -290,7 +309,7 @@ def readme_table(root='.' # repository
         cols = [(p, m) for p in protocols for m in _HEADLINE if not (m == 'kendalls_tau' and p.endswith('@cropped'))]
         rows = [[f'`{l}`', *[_pm(P.loc[(p, m, l)]) if (p, m, l) in P.index else '–' for p, m in cols]] for l in labels]
         text += f'{d}, {len(set(df[df.dataset == d].action)) - 1} actions, seeds {", ".join(map(str, V.columns))} ([report](reports/{found[0].parent.name}/main.md)):\n\n' + _md(['method', *[f'{p.split("@")[1]}: {SHORT[m]}{" ↓" if m in LOWER else ""}' for p, m in cols]], rows) + '\n'
-    return text
+    return text + (answer(df, about('main', root)['claims']) + '\n' if 'main' in table_names(root) else '')
 
 def refresh_readme(root='.') -> bool: # True if the text changed
     "Put the headline table between the marks of README.md."
