@@ -258,7 +258,7 @@ def markdown(csv # path reports/<profile>/<table>.csv
     me = about(table, repo_root(csv.parent)); df = read_table(csv)
     return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.** {answer(df, me.get("claims", []))}\n\n![{table}]({table}.png)\n\n'
             'Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
-            'Bold: beats every other row but the ceiling beyond its 95 % interval over seeds. After ± in the answer: that interval of the paired difference.\n'
+            'Bold: beats every other row but the ceiling beyond its 95 % interval over seeds. After ± in the answer: that interval of the paired difference.' + f' {me.get("caveat", "")}'.rstrip() + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
 
 # %% ../nbs/90_reports.ipynb #9b051db4
