@@ -5,159 +5,327 @@
 # %% ../nbs/12_augment.ipynb #2858c88a
 from __future__ import annotations
 from dataclasses import replace
+from functools import lru_cache, partial
 import math, torch, torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor
-from .clip import ClipBatch
+from .clip import ClipBatch, JointSet
+from .sample import bursts, check_seed, fold_seed, hold, in_range, normal, sample_frames, take_frames, ticks, uniform
 
 # %% auto #0
-__all__ = ['sample_frames', 'take_frames', 'flip', 'affine', 'random_affine', 'jitter', 'drop_joints', 'augment', 'two_views']
+__all__ = ['STRENGTHS', 'CORRUPTIONS', 'flip', 'affine', 'random_affine', 'add_noise', 'jitter', 'score_noise', 'freeze',
+           'swap_sides', 'limbs', 'drop_joints', 'drop_limbs', 'drop_frames', 'occlude', 'blur', 'peak', 'colour',
+           'checked', 'augment', 'two_views', 'lower_rate', 'box_noise']
 
-# %% ../nbs/12_augment.ipynb #1207f439
-def _uniform(like: Tensor, generator, *shape, low=0., high=1.) -> Tensor: # drawn where the generator lives, moved to where `like` lives
-    device = 'cpu' if generator is None else generator.device
-    u = torch.rand(*shape, generator=generator, device=device) * (high - low) + low
-    return u.to(like.device, like.dtype if like.is_floating_point() else None)
+# %% ../nbs/12_augment.ipynb #f1dcf72e
+def _seeds(batch: ClipBatch, seed: Tensor, *parts) -> Tensor: return fold_seed(check_seed(seed, len(batch), batch.score.device), *parts)
 
-def _normal(like: Tensor, generator, *shape) -> Tensor: # the same, Gaussian
-    device = 'cpu' if generator is None else generator.device
-    return torch.randn(*shape, generator=generator, device=device).to(like.device, like.dtype)
+def _level(name: str, amount: float|Tensor, most: float = math.inf): # a checked number; one for each clip as (b 1 1)
+    if not isinstance(amount, Tensor): in_range(name, amount, most); return amount
+    return rearrange(amount, 'b -> b 1 1') if amount.ndim == 1 else amount
 
-def _strength(name: str, value: float, most: float = math.inf): # ValueError with one sentence
-    if not (0 <= value <= most and math.isfinite(value)):
-        raise ValueError(f'{name} is {value}, expected a number from 0 ' + (f'to {most}' if most < math.inf else 'up'))
+def _tall(x: Tensor, ndim: int) -> Tensor: return rearrange(x, '... -> ...' + ' 1' * (ndim - x.ndim)) # so that it broadcasts
 
-# %% ../nbs/12_augment.ipynb #887da1a3
-def _crop(valid: Tensor, generator, share: float) -> Tensor: # (b t) bool, frames between two random ends; 2 at least where there are 2
-    at, length = valid.cumsum(1) - 1, valid.sum(1)      # place of a frame in its clip, frames of the clip
-    cut = (_uniform(valid, generator, len(valid), 2) * share * length[:, None]).long()
-    first = torch.minimum(cut[:, 0], (length - 2).clamp(min=0))
-    last = torch.maximum(length - cut[:, 1], first + 2)
-    return valid & (at >= first[:, None]) & (at < last[:, None])
-
-# %% ../nbs/12_augment.ipynb #5e7bc8b1
-def sample_frames(valid: Tensor, # (b t) bool, False = padding
-                  n: int, # most frames a view has
-                  generator: torch.Generator|None = None, # the source of chance
-                  crop: float = .3, # largest share cut off at each end
-                  drop: float = .5 # largest share of the rest that is dropped
-                 ) -> tuple: # index (b n) int64, increasing where ok and 0 elsewhere; ok (b n) bool
-    "Random crop, random frame drop, at most n frames: the index map of one view of each clip."
-    _strength('crop', crop, .5); _strength('drop', drop, 1)
-    if n < 2: raise ValueError(f'n is {n}, expected at least 2 frames')
-    inside = _crop(valid, generator, crop); room, T = inside.sum(1), inside.shape[1]
-    keep = (room * (1 - _uniform(valid, generator, len(valid)) * drop)).ceil().long().clamp(2, n).minimum(room)
-    key = _uniform(valid, generator, *valid.shape).masked_fill(~inside, -1)
-    index = F.pad(key, (0, max(n - T, 0)), value=-1).argsort(1, descending=True)[:, :n] # n of those inside, by chance
-    ok = torch.arange(n, device=valid.device) < keep[:, None]
-    index = index.masked_fill(~ok, T + n).sort(1).values                                # back in the order of time
-    return index.masked_fill(~ok, 0), ok
-
-# %% ../nbs/12_augment.ipynb #7fc045b0
-def take_frames(batch: ClipBatch, # of any length
-                index: Tensor, # (b n) int64 frame positions
-                ok: Tensor, # (b n) bool, False = padding
-                rows: Tensor|None = None # (b,) the clip that each row reads; default: row i reads clip i
-               ) -> ClipBatch: # of n frames; `time` is still source time
-    "Select frames of each clip of a batch; padding is as `collate` makes it."
-    rows = torch.arange(len(index), device=index.device) if rows is None else rows.to(index.device)
-    at = rows[:, None], index
-    ok = ok & batch.valid[at]
-    blank = lambda v: torch.where(rearrange(ok, 'b n -> b n' + ' 1' * (v.ndim - 2)), v, torch.zeros_like(v))
-    out = batch.map(lambda v: blank(v[at]))
-    return replace(out, valid=ok, phases=None if out.phases is None else out.phases.masked_fill(~ok, -1))
+def _pictures(batch: ClipBatch, change) -> ClipBatch: # change: (b t c h w) float32 -> the same; rounded to uint8 here
+    return batch if batch.rgb is None else replace(batch, rgb=change(batch.rgb.float()).round().clamp(0, 255).byte())
 
 # %% ../nbs/12_augment.ipynb #0093e6f8
 def flip(batch: ClipBatch, # any batch
          which: Tensor, # (b,) bool, clips to flip
          swap: bool = True # False keeps the names: a left hand on the right side, as CASA's released code has it
-        ) -> ClipBatch: # those clips as seen in a mirror
+        ) -> ClipBatch: # those clips as seen in a mirror, pictures too
     "Mirror x about the middle of the crop and swap left and right joints."
     joint = torch.tensor(batch.joint_set.flip if swap else range(batch.joint_set.K), device=batch.score.device)
-    kp = batch.keypoints[:, :, joint] * batch.keypoints.new_tensor([-1., 1.])
-    which = which.to(batch.score.device)
-    return replace(batch, keypoints=torch.where(rearrange(which, 'b -> b 1 1 1'), kp, batch.keypoints),
-                   score=torch.where(rearrange(which, 'b -> b 1 1'), batch.score[:, :, joint], batch.score))
+    kp = batch.keypoints.index_select(2, joint) * batch.keypoints.new_tensor([-1., 1., 1.])[:batch.keypoints.shape[-1]]
+    either = lambda new, old: torch.where(_tall(which.to(old.device), old.ndim), new, old)
+    return replace(batch, keypoints=either(kp, batch.keypoints), score=either(batch.score.index_select(2, joint), batch.score),
+                   rgb=None if batch.rgb is None else either(batch.rgb.flip(-1), batch.rgb))
 
 # %% ../nbs/12_augment.ipynb #1c51f729
-def affine(batch: ClipBatch, # any batch
-           matrix: Tensor, # (b 2 2)
-           shift: Tensor # (b 2) crop units
-          ) -> ClipBatch: # keypoints moved, all else as it was
-    "x -> matrix x + shift, the same for every frame and joint of a clip."
-    kp = torch.einsum('bde,btke->btkd', matrix, batch.keypoints) + rearrange(shift, 'b d -> b 1 1 d')
-    return replace(batch, keypoints=kp)
+def affine(batch: ClipBatch, # any batch; 3D only without pictures
+           matrix: Tensor # (b d d+1), d = 2 or 3: A and c in crop units; or (b d+1 d+1), a homography
+          ) -> ClipBatch: # keypoints and pictures moved; what that camera cannot see is missing
+    "Homography, the same for every frame and joint of a clip (Hartley and Zisserman, Multiple View Geometry, section 2.3)."
+    kp, d = batch.keypoints, batch.keypoints.shape[-1]
+    if matrix.shape not in ((len(batch), d, d + 1), (len(batch), d + 1, d + 1)):
+        raise ValueError(f'matrix has shape {tuple(matrix.shape)}, expected ({len(batch)}, {d} or {d + 1}, {d + 1}) for {d}D keypoints')
+    if d == 3 and batch.rgb is not None: raise ValueError('the batch has rgb and 3D keypoints, expected one of them: a picture cannot be turned in space')
+    M, (b, t) = matrix.to(kp), batch.valid.shape
+    new = rearrange(rearrange(kp, 'b t k d -> b (t k) d') @ M[:, :, :d].mT, 'b (t k) e -> b t k e', t=t) + rearrange(M[:, :, d], 'b e -> b 1 1 e')
+    out = replace(batch, keypoints=new[..., :d])
+    if M.shape[1] > d: out = replace(batch, keypoints=new[..., :d] / new[..., d:].clamp(min=.1), score=batch.score * (new[..., d] > .1))
+    return _pictures(out, partial(_warp, matrix=M))
+
+def _warp(pictures: Tensor, matrix: Tensor) -> Tensor: # (b t c h w) moved by matrix (b 3 3), all frames in one go; black comes in from outside
+    b, t, _, h, w = pictures.shape
+    middle = lambda n: (torch.arange(n, device=pictures.device) * 2 + 1) / n - 1          # of each pixel, crop units
+    x, y = torch.meshgrid(middle(w), middle(h), indexing='xy')
+    full = matrix.float() if matrix.shape[1] == 3 else torch.cat([matrix.float(), matrix.new_tensor([[[0, 0, 1.]]]).float().expand(b, 1, 3)], 1)
+    source = torch.einsum('bde,hwe->bhwd', torch.linalg.inv(full), torch.stack([x, y, torch.ones_like(x)], -1))
+    seen = (source[..., 2:] > 0) & (source[..., 2:] < 10)                                 # as for joints; what a camera cannot see is taken from outside
+    at = torch.where(seen, source[..., :2] / source[..., 2:], 9.)
+    moved = F.grid_sample(rearrange(pictures, 'b t c h w -> b (t c) h w'), at, align_corners=False)
+    return rearrange(moved, 'b (t c) h w -> b t c h w', t=t)
 
 # %% ../nbs/12_augment.ipynb #727d1dca
+def _square(*entries: Tensor) -> Tensor: return rearrange(list(entries), '(i j) b -> b i j', i=3)
+
+def _plane(a: Tensor, s: Tensor, r: Tensor, k: Tensor, c: Tensor, g: Tensor) -> Tensor: # as in the formula; c, g (b 2), the others (b,) -> (b 3 3)
+    o, i = torch.zeros_like(a), torch.ones_like(a)
+    return _square(a.cos(), -a.sin(), c[:, 0], a.sin(), a.cos(), c[:, 1], o, o, i) @ _square(i, k, o, o, i, o, o, o, i) @ _square(s * r, o, o, o, s, o, *g.T, i)
+
+def _space(a: Tensor, s: Tensor, c: Tensor) -> Tensor: # a, s (b,), c (b 3) -> (b 3 4), a turn about the vertical
+    o, (x, y, z) = torch.zeros_like(a), c.T
+    return rearrange([s * a.cos(), o, s * a.sin(), x, o, s, o, y, -s * a.sin(), o, s * a.cos(), z], '(i j) b -> b i j', i=3)
+
 def random_affine(batch: ClipBatch, # any batch
-                  generator: torch.Generator|None = None, # the source of chance
-                  rotation: float = 15, # degrees, a is uniform in [-rotation, rotation]
+                  seed: Tensor, # (b,) int64, one a sample
+                  rotation: float = 15, # degrees, a is uniform in [-rotation, rotation]; 3D: about the vertical
                   scale: float = .2, # s is log-uniform in [1/(1+scale), 1+scale]
-                  shear: float = 0., # k is uniform in [-shear, shear]
-                  aspect: float = 0., # r is log-uniform in [exp(-aspect), exp(aspect)]
-                  shift: float = .1 # crop units, d is uniform in [-shift, shift], x and y apart
+                  shear: float = 0., # k is uniform in [-shear, shear]; 2D only
+                  aspect: float = 0., # r is log-uniform in [exp(-aspect), exp(aspect)]; 2D only
+                  shift: float = .1, # crop units, c is uniform in [-shift, shift], each axis apart
+                  perspective: float = 0. # 0 to 0.4, g is uniform in [-perspective, perspective], x and y apart; 2D only
                  ) -> ClipBatch: # every clip with a map of its own
-    "Rotation, scale, shear, aspect and shift, drawn once per clip and constant over it."
-    for name, value in dict(rotation=rotation, scale=scale, shear=shear, aspect=aspect, shift=shift).items(): _strength(name, value)
-    draw = lambda most, *shape: _uniform(batch.keypoints, generator, len(batch), *shape, low=-most, high=most)
-    a, s, r, k = draw(math.radians(rotation)), draw(math.log1p(scale)).exp(), draw(aspect).exp(), draw(shear)
-    zero, one = torch.zeros_like(a), torch.ones_like(a)
-    square = lambda *entries: rearrange(list(entries), '(i j) b -> b i j', i=2)
-    matrix = square(a.cos(), -a.sin(), a.sin(), a.cos()) @ square(one, k, zero, one) @ square(s * r, zero, zero, s)
-    return affine(batch, matrix, draw(shift, 2))
+    "Perspective, scale, aspect, shear, rotation, shift: drawn once per clip and constant over it."
+    flat = dict(shear=shear, aspect=aspect, perspective=perspective)
+    for name, value in (dict(rotation=rotation, scale=scale, shift=shift) | flat).items(): in_range(name, value, .4 if name == 'perspective' else math.inf)
+    u = uniform(_seeds(batch, seed, 'camera'), 9) * 2 - 1
+    a, s, r, k = (u[:, :4] * u.new_tensor([math.radians(rotation), math.log1p(scale), aspect, shear])).T
+    if batch.keypoints.shape[-1] == 2: return affine(batch, _plane(a, s.exp(), r.exp(), k, u[:, 4:6] * shift, u[:, 7:] * perspective)[:, :3 if perspective else 2])
+    for name, value in flat.items():
+        if value: raise ValueError(f'{name} is {value} for 3D keypoints, expected 0: it changes the picture, not the space')
+    return affine(batch, _space(a, s.exp(), u[:, 4:7] * shift))
 
 # %% ../nbs/12_augment.ipynb #5d996f8c
+def _noise(batch: ClipBatch, seed: Tensor, window: int) -> Tensor: # (b t k d), variance 1
+    t, k, d = batch.keypoints.shape[1:]
+    noise = normal(seed, t + window - 1, k, d)
+    return noise if window == 1 else noise.unfold(1, window, 1).sum(-1) / window**.5
+
+def _move(batch: ClipBatch, noise: Tensor, amount: float|Tensor) -> ClipBatch: # by noise x amount
+    far = amount * (batch.score > 0)
+    return replace(batch, keypoints=batch.keypoints + noise.mul_(far[..., None]).to(batch.keypoints))
+
+def add_noise(batch: ClipBatch, # any batch
+              seed: Tensor, # (b,) int64, one a sample
+              amount: float|Tensor, # standard deviation, crop units; also (b,) or (b t k)
+              window: int = 1 # frames over which the noise is averaged; 1 = new in every frame
+             ) -> ClipBatch: # seen joints moved; missing joints as they were
+    "Gaussian noise on the places of seen joints."
+    return _move(batch, _noise(batch, _seeds(batch, seed, 'noise'), window), _level('noise', amount))
+
 def jitter(batch: ClipBatch, # any batch
-           generator: torch.Generator|None = None, # the source of chance
-           amount: float = .01, # largest standard deviation, crop units
+           seed: Tensor, # (b,) int64, one a sample
+           amount: float|Tensor, # standard deviation, crop units; also (b,)
            window: int = 5 # frames over which the slow half is averaged
-          ) -> ClipBatch: # seen joints moved a little; missing joints as they were
-    "Gaussian noise: per clip a strength U(0, amount), half of the variance frame by frame, half slow."
-    _strength('jitter', amount)
-    b, t, k, d = batch.keypoints.shape
-    fast = _normal(batch.keypoints, generator, b, t, k, d)
-    slow = rearrange(_normal(batch.keypoints, generator, b, t + window - 1, k, d), 'b t k d -> b (k d) t')
-    slow = rearrange(F.avg_pool1d(slow, window, 1), 'b (k d) t -> b t k d', k=k) * window**.5
-    noise = (fast + slow) / 2**.5 * _uniform(batch.keypoints, generator, b, 1, 1, 1, high=amount)
-    return replace(batch, keypoints=batch.keypoints + noise * (batch.score > 0)[..., None])
+          ) -> ClipBatch: # seen joints moved; missing joints as they were
+    "Noise of which half of the variance is new in every frame and half is slow."
+    fast, slow = _noise(batch, _seeds(batch, seed, 'fast'), 1), _noise(batch, _seeds(batch, seed, 'slow'), window)
+    return _move(batch, fast.add_(slow), _level('jitter', amount) / 2**.5)
+
+# %% ../nbs/12_augment.ipynb #e7d0e9ee
+def score_noise(batch: ClipBatch, # any batch
+                seed: Tensor, # (b,) int64, one a sample
+                amount: float|Tensor # standard deviation of a joint of score 1, crop units; also (b,)
+               ) -> ClipBatch: # seen joints moved, unsure ones further
+    "Noise of standard deviation amount / score, at most four times the amount."
+    return add_noise(batch, fold_seed(seed, 'unsure'), _level('noise', amount) / batch.score.clamp(min=.25))
+
+# %% ../nbs/12_augment.ipynb #ec1b0896
+def freeze(batch: ClipBatch, # any batch
+           seed: Tensor, # (b,) int64, one a sample
+           amount: float|Tensor, # expected share of time that a joint stands still, 0..1; also (b,)
+           span: int = 15 # frames that a spell lasts at least
+          ) -> ClipBatch: # joints stay where they were last; scores as they were
+    "For spells of its own each joint keeps its last place."
+    at = hold(~bursts(_seeds(batch, seed, 'freeze'), *batch.score.shape[1:], _level('freeze', amount, 1), span))
+    known = (batch.score > 0) & (batch.score.gather(1, at) > 0)                            # who was not seen cannot be held
+    at = torch.where(known, at, hold(torch.ones_like(known)))
+    return replace(batch, keypoints=batch.keypoints.gather(1, repeat(at, 'b t k -> b t k d', d=batch.keypoints.shape[-1])))
+
+def swap_sides(batch: ClipBatch, # any batch
+               seed: Tensor, # (b,) int64, one a sample
+               amount: float|Tensor, # expected share of frames with left and right confused, 0..1; also (b,)
+               span: int = 5 # frames that a spell lasts at least
+              ) -> ClipBatch: # left joints under the names of right ones, for a while
+    "For spells the person is taken for somebody seen from the other side."
+    joint = torch.tensor(batch.joint_set.flip, device=batch.score.device)
+    wrong = bursts(_seeds(batch, seed, 'side_swap'), batch.score.shape[1], 1, _level('side_swap', amount, 1), span)
+    other = lambda x: torch.where(_tall(wrong[..., 0], x.ndim), x.index_select(2, joint), x)
+    return replace(batch, keypoints=other(batch.keypoints), score=other(batch.score))
+
+# %% ../nbs/12_augment.ipynb #1b78163d
+@lru_cache
+def limbs(joints: JointSet # any joint set
+         ) -> tuple: # per limb the indices of its joints, from the tip
+    "What hangs on the body: chains of joints from each tip to where three edges or more meet; every joint for itself if there are none."
+    near = {k: [j for e in joints.edges for i, j in (e, e[::-1]) if i == k] for k in range(joints.K)}
+    found = {}
+    for tip in (k for k in near if len(near[k]) <= 1):
+        chain = [tip]
+        while on := [j for j in near[chain[-1]] if j not in chain and len(near[j]) <= 2]: chain.append(on[0])
+        found.setdefault(frozenset(chain), tuple(chain))
+    return tuple(found.values()) or tuple((k,) for k in near)
 
 # %% ../nbs/12_augment.ipynb #b870a257
 def drop_joints(batch: ClipBatch, # any batch
-                generator: torch.Generator|None = None, # the source of chance
-                p: float = .3 # largest share of joints that go missing
+                seed: Tensor, # (b,) int64, one a sample
+                amount: float|Tensor # expected share of joints that go missing, 0..1; also (b,)
                ) -> ClipBatch: # fewer joints seen
-    "Per clip a probability U(0, p); every joint of every frame goes missing with it."
-    _strength('joint_drop', p, 1)
-    b, t, k = batch.score.shape
-    stay = _uniform(batch.score, generator, b, t, k) >= _uniform(batch.score, generator, b, 1, 1, high=p)
-    return replace(batch, score=batch.score * stay)
+    "Every joint of every frame goes missing with that probability."
+    gone = uniform(_seeds(batch, seed, 'joint_drop'), *batch.score.shape[1:]) < _level('joint_drop', amount, 1)
+    return replace(batch, score=batch.score * ~gone)
+
+def drop_limbs(batch: ClipBatch, # any batch
+               seed: Tensor, # (b,) int64, one a sample
+               amount: float|Tensor, # expected share of time that a limb is missing, 0..1; also (b,)
+               span: int = 15 # frames that a spell lasts at least
+              ) -> ClipBatch: # whole arms and legs missing for a while
+    "For spells of its own each limb goes missing as a whole."
+    parts = limbs(batch.joint_set)
+    owns = torch.tensor([[float(k in part) for k in range(batch.joint_set.K)] for part in parts], device=batch.score.device) # (n k)
+    gone = bursts(_seeds(batch, seed, 'limb_drop'), batch.score.shape[1], len(parts), _level('limb_drop', amount, 1), span)
+    return replace(batch, score=batch.score * (gone.float() @ owns == 0))
+
+def drop_frames(batch: ClipBatch, # any batch
+                seed: Tensor, # (b,) int64, one a sample
+                amount: float|Tensor # expected share of frames that are lost, 0..1; also (b,)
+               ) -> ClipBatch: # the same frames at the same times, some of them empty: no joint, black, features 0
+    "Whole frames are lost with that probability; their places in time stay, and so do labels."
+    kept = uniform(_seeds(batch, seed, 'frame_drop'), batch.score.shape[1], 1) >= _level('frame_drop', amount, 1)
+    empty = lambda v: None if v is None else v * _tall(kept[..., 0], v.ndim).to(v.dtype)
+    return replace(batch, score=empty(batch.score), rgb=empty(batch.rgb), rgb_features=empty(batch.rgb_features))
+
+# %% ../nbs/12_augment.ipynb #2fdb5b8e
+def _box(seed: Tensor, amount: float|Tensor) -> tuple: # (b,) int64, share of the square -> (b 2) lower and upper corner, crop units
+    u = uniform(seed, 3)
+    area = torch.as_tensor(amount, dtype=u.dtype, device=u.device).expand(len(seed)).log()
+    long = ((u[:, 0] - .5) * math.log(2)).minimum(-area / 2).maximum(area / 2)             # log of width over height, halved; no side is longer than the square's
+    side = 2 * torch.stack([area / 2 + long, area / 2 - long], -1).exp()
+    low = (2 - side) * u[:, 1:] - 1
+    return low, low + side
+
+def occlude(batch: ClipBatch, # any batch
+            seed: Tensor, # (b,) int64, one a sample
+            amount: float|Tensor # share of the square that is covered, 0..1; also (b,)
+           ) -> ClipBatch: # joints behind the box are missing, pictures are black there
+    "A box in front of the camera (random erasing, Zhong et al., AAAI 2020, of keypoints)."
+    _level('erase', amount, 1)
+    low, high = (lambda ndim, x=x: rearrange(x, 'b d -> b' + ' 1' * (ndim - 2) + ' d') for x in _box(_seeds(batch, seed, 'erase'), amount))
+    behind = lambda x: ((x >= low(x.ndim)) & (x < high(x.ndim))).all(-1)                     # x (b|1 ... 2)
+    out = replace(batch, score=batch.score * ~behind(batch.keypoints[..., :2]))
+    if batch.rgb is None: return out
+    h, w = batch.rgb.shape[-2:]; y, x = (((torch.arange(n, device=batch.rgb.device) * 2 + 1) / n - 1) for n in (h, w))
+    return replace(out, rgb=batch.rgb * ~rearrange(behind(torch.stack(torch.meshgrid(x, y, indexing='xy'), -1)[None]), 'b h w -> b 1 1 h w'))
+
+# %% ../nbs/12_augment.ipynb #16050966
+def blur(batch: ClipBatch, # any batch
+         seed: Tensor, # (b,) int64, one a sample
+         amount: float # the factor is log-uniform in [1/(1+amount), 1+amount]
+        ) -> ClipBatch: # with the factor in `blur`
+    "One factor a clip on the heatmap's sigma."
+    in_range('blur', amount)
+    factor = (1 + amount) ** (uniform(_seeds(batch, seed, 'blur'), 1)[:, 0] * 2 - 1)
+    return replace(batch, blur=factor if batch.blur is None else batch.blur * factor)
+
+def peak(batch: ClipBatch, # any batch
+         seed: Tensor, # (b,) int64, one a sample
+         amount: float # the factor is log-uniform in [1/(1+amount), 1+amount]
+        ) -> ClipBatch: # with other scores, at most 1; missing stays missing
+    "A factor on the score of every joint in every frame."
+    in_range('peak', amount)
+    factor = (1 + amount) ** (uniform(_seeds(batch, seed, 'peak'), *batch.score.shape[1:]) * 2 - 1)
+    return replace(batch, score=(batch.score * factor).clamp(max=1))
+
+def colour(batch: ClipBatch, # any batch
+           seed: Tensor, # (b,) int64, one a sample
+           amount: float # each channel's factor is log-uniform in [1/(1+amount), 1+amount]; up to amount/4 of white is added or taken
+          ) -> ClipBatch: # pictures in other colours, the same ones over a clip
+    "Gain of each channel and brightness of all."
+    in_range('colour', amount)
+    u = rearrange(uniform(_seeds(batch, seed, 'colour'), 4) * 2 - 1, 'b n -> b 1 n 1 1')
+    return _pictures(batch, lambda x: x * (1 + amount) ** u[:, :, :3] + 255 / 4 * amount * u[:, :, 3:])
+
+# %% ../nbs/12_augment.ipynb #27f44fe3
+STRENGTHS = dict( # name: (default, largest, what it is), in the order in which they act
+    flip=(.5, 1, 'probability of a mirror image'), swap=(True, 1, 'a mirror swaps left and right joints'),
+    rotation=(15., 180, 'degrees to either side; 3D: about the vertical'), scale=(.2, math.inf, 'up to 1 + scale times as large or as small'),
+    shear=(0., math.inf, 'x moves by up to this times y; 2D'), aspect=(0., math.inf, 'up to exp(aspect) times as wide or as narrow; 2D'),
+    shift=(.1, math.inf, 'crop units along each axis'), perspective=(0., .4, 'one side closer than the other; 2D'),
+    jitter=(.01, math.inf, 'standard deviation in crop units, half of it slow'), noise=(0., math.inf, 'standard deviation in crop units at score 1, larger for unsure joints'),
+    freeze=(0., 1, 'share of time that a joint stands still'), side_swap=(0., 1, 'share of frames with left and right confused'), erase=(0., 1, 'share of the square behind a box'),
+    limb_drop=(0., 1, 'share of time that a limb is missing'), joint_drop=(.3, 1, 'share of joints missing'), peak=(0., math.inf, 'scores up to 1 + peak times as high or as low'),
+    blur=(0., math.inf, 'sigma up to 1 + blur times as wide or as narrow'), colour=(0., math.inf, 'channels up to 1 + colour times as bright or as dark'))
+
+_CAMERA = ('rotation', 'scale', 'shear', 'aspect', 'shift', 'perspective')
+_DETECTOR = dict(jitter=jitter, noise=score_noise, freeze=freeze, side_swap=swap_sides, erase=occlude, limb_drop=drop_limbs, joint_drop=drop_joints)
+_DRAWING = dict(peak=peak, blur=blur, colour=colour)
+
+def checked(strengths: dict # some of STRENGTHS, by name
+           ) -> dict: # all of them; ValueError with one sentence for an unknown name or a number out of range
+    "Defaults for what is not given."
+    if unknown := sorted(set(strengths) - set(STRENGTHS)): raise ValueError(f'unknown strength {unknown[0]!r}, expected some of {", ".join(STRENGTHS)}')
+    for name, value in strengths.items(): in_range(name, value, STRENGTHS[name][1])
+    return {name: strengths.get(name, default) for name, (default, *_) in STRENGTHS.items()}
 
 # %% ../nbs/12_augment.ipynb #6e5694c7
-_jitter, _flip = jitter, flip # arguments of `augment` have their names
-
 def augment(batch: ClipBatch, # any batch
-            generator: torch.Generator|None = None, # the source of chance
-            flip: float = .5, swap: bool = True, # probability; see `flip`
-            rotation: float = 15, scale: float = .2, shear: float = 0., aspect: float = 0., shift: float = .1, # see `random_affine`
-            jitter: float = .01, # see `jitter`
-            joint_drop: float = .3 # see `drop_joints`
-           ) -> ClipBatch: # every clip in its own way, the same way over all its frames
-    "All of space, in this order: flip, affine map, jitter, joint drop."
-    _strength('flip', flip, 1)
-    batch = _flip(batch, _uniform(batch.score, generator, len(batch)) < flip, swap)
-    batch = random_affine(batch, generator, rotation, scale, shear, aspect, shift)
-    batch = _jitter(batch, generator, jitter)
-    return drop_joints(batch, generator, joint_drop)
+            seed: Tensor, # (b,) int64, one a sample
+            **strengths # some of STRENGTHS; 0 = off
+           ) -> ClipBatch: # every clip in its own way, the same camera over all its frames
+    "Camera, detector, drawing, in the order of STRENGTHS."
+    s = checked(strengths); u = lambda *name: uniform(_seeds(batch, seed, *name), 1)[:, 0]
+    if s['flip']: batch = flip(batch, u('flip') < s['flip'], s['swap'])
+    camera = {name: s[name] for name in _CAMERA}
+    if any(camera.values()): batch = random_affine(batch, seed, **camera)
+    for name, step in _DETECTOR.items():
+        if s[name]: batch = step(batch, seed, u('amount', name) * s[name])
+    for name, step in _DRAWING.items():
+        if s[name]: batch = step(batch, seed, s[name])
+    return batch
 
 # %% ../nbs/12_augment.ipynb #6f4f0832
 def two_views(data: ClipBatch, # all the clips there are
-              rows: Tensor, # (b,) clips to look at
-              generator: torch.Generator|None = None, # the source of chance
+              rows: Tensor, # (b,) clips to look at; or (2 b), another clip for each view
+              seed: Tensor, # (b,) int64, one for each row; its two views get seeds of their own
               frames: int = 32, # most frames of a view
-              crop: float = .3, drop: float = .5, # see `sample_frames`
-              **space # strengths of `augment`
+              crop: float = .3, drop: float = .5, warp: float = 0., rate: float = 0., # see `sample_frames`
+              **strengths # see `augment`
              ) -> ClipBatch: # 2b clips: view 0 of every row, then view 1 of every row
-    "Two independent views of each clip, each with its own crop, frame drop and augmentation."
-    rows = repeat(rows.to(data.valid.device), 'b -> (v b)', v=2)
-    index, ok = sample_frames(data.valid[rows], frames, generator, crop, drop)
-    return augment(take_frames(data, index, ok, rows), generator, **space)
+    "Two independent views of each clip, each with its own index map and augmentation."
+    device = data.valid.device; seed = check_seed(seed, rows.shape[-1], device)
+    seed = torch.cat([fold_seed(seed, view) for view in (0, 1)]); rows = rows.to(device).expand(2, -1).flatten()
+    index, ok = sample_frames(data.valid[rows], seed, frames, crop, drop, warp, rate)
+    return augment(take_frames(data, index, ok, rows), seed, **strengths)
+
+# %% ../nbs/12_augment.ipynb #66250cd2
+def lower_rate(batch: ClipBatch, # any batch
+               seed: Tensor, # (b,) int64, one a sample
+               amount: float # frames per frame that is shown, 1 up; 1 = nothing happens
+              ) -> ClipBatch: # the same times and labels; joints, pictures and features are those of the last frame that was shown
+    "A film at a lower rate: one frame of so many, at a random phase, held until the next; the first is always shown."
+    if not 1 <= amount < math.inf: raise ValueError(f'rate is {amount}, expected a number from 1 up')
+    phase = uniform(_seeds(batch, seed, 'rate'), 1)
+    held = take_frames(batch, hold(ticks(torch.full_like(batch.time, 1 / amount), phase, batch.valid)), batch.valid)
+    return replace(batch, **{n: getattr(held, n) for n in ('keypoints', 'score', 'rgb', 'rgb_features')})
+
+def box_noise(batch: ClipBatch, # any batch
+              seed: Tensor, # (b,) int64, one a sample
+              amount: float, # standard deviation as a share of the square's side
+              window: int = 1 # frames over which it is averaged
+             ) -> ClipBatch: # seen joints moved
+    "Gaussian noise, told as a share of the square's side."
+    in_range('noise', amount)
+    return add_noise(batch, seed, 2 * amount, window)
+
+# %% ../nbs/12_augment.ipynb #87bd21f5
+CORRUPTIONS = dict( # name: function (batch, seed, amount) -> batch; amount 0 (rate: 1) changes nothing
+    missing=drop_joints,                            # share of joints that are missing, each on its own
+    limbs=drop_limbs,                               # share of time that each limb is missing, in spells
+    frames=drop_frames,                             # share of frames that are empty
+    sides=swap_sides,                               # share of frames with left and right swapped, in spells
+    noise=box_noise,                                # standard deviation / side of the square, new in every frame
+    noise_correlated=partial(box_noise, window=15), # the same, slow
+    occlusion=occlude,                              # share of the square behind a box that stands still
+    rate=lower_rate)                                # frames per frame that is shown

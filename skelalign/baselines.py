@@ -10,7 +10,8 @@ from einops import rearrange
 from .clip import SkeletonClip, to_crop
 
 # %% auto #0
-__all__ = ['CLOCK_WIDTH', 'CONTROLS', 'HEATMAP', 'METHODS', 'clock', 'index', 'raw_keypoints', 'raw_velocities', 'resolve']
+__all__ = ['CLOCK_WIDTH', 'CONTROLS', 'VIEWS', 'HEATMAP', 'COORDINATES', 'INPUTS', 'EARLIER', 'METHODS', 'clock', 'index',
+           'majority', 'raw_keypoints', 'raw_velocities', 'resolve']
 
 # %% ../nbs/22_baselines.ipynb #f43dd9d9
 CLOCK_WIDTH = 128
@@ -32,50 +33,67 @@ def index(clips: list # SkeletonClips; only their frame numbers are looked at
     "Control: knows how many frames have passed since the clip began, nothing else."
     return [_sinusoid(c.time - c.time[0]) for c in clips]
 
-# %% ../nbs/22_baselines.ipynb #c5b7465b
-def _filled(clip: SkeletonClip) -> np.ndarray: # (T K 2) crop units, gaps bridged in time
-    xy, seen, t = to_crop(clip), clip.score > 0, clip.time
-    for k in np.flatnonzero(seen.any(0) & ~seen.all(0)): # only joints with gaps
-        for d in (0, 1): xy[:, k, d] = np.interp(t, t[seen[:, k]], xy[seen[:, k], k, d])
-    return xy
+def majority(clips: list # SkeletonClips; only their lengths are looked at
+            ) -> list: # (T 1) arrays of ones
+    "Control: every frame looks the same, so a probe can only name the most frequent phase."
+    return [np.ones((len(c), 1), np.float32) for c in clips]
 
-def raw_keypoints(clips: list # SkeletonClips, 2D
-                 ) -> list: # (T 2K) arrays
+# %% ../nbs/22_baselines.ipynb #c5b7465b
+def _filled(clip: SkeletonClip) -> np.ndarray: # (T K 2|3) crop units, gaps bridged in time
+    x, seen, t = to_crop(clip), clip.score > 0, clip.time
+    for k in np.flatnonzero(seen.any(0) & ~seen.all(0)): # only joints with gaps
+        for d in range(x.shape[-1]): x[:, k, d] = np.interp(t, t[seen[:, k]], x[seen[:, k], k, d])
+    return x
+
+def raw_keypoints(clips: list # SkeletonClips
+                 ) -> list: # (T 2K|3K) arrays
     "Control: coordinates in the clip's square crop, gaps bridged in time."
     return [rearrange(_filled(c), 't k d -> t (k d)') for c in clips]
 
-def raw_velocities(clips: list # SkeletonClips, 2D
-                  ) -> list: # (T 2K) arrays
+def raw_velocities(clips: list # SkeletonClips
+                  ) -> list: # (T 2K|3K) arrays
     "Control: change of the coordinates per frame (central differences on source time)."
     return [np.gradient(z, c.time, axis=0).astype(np.float32) if len(c) > 1 else np.zeros_like(z) for z, c in zip(raw_keypoints(clips), clips)]
 
-CONTROLS = {'clock': clock, 'index': index, 'raw_keypoints': raw_keypoints, 'raw_velocities': raw_velocities}
+CONTROLS = {f.__name__: f for f in (clock, index, majority, raw_keypoints, raw_velocities)} # name -> control
 
 # %% ../nbs/22_baselines.ipynb #01ab70a5
+VIEWS = dict(frames=32, pair='copy', crop=.3, drop=.5, warp=0., rate=0., flip=.5, swap=True, rotation=15., scale=.2, shear=0., aspect=0., shift=.1, perspective=0.,
+             jitter=.01, noise=0., joint_drop=.3, limb_drop=0., side_swap=0., freeze=0., erase=0., blur=0., peak=0., colour=0.)
 HEATMAP = dict(
     kind='trained',
-    encoder=dict(input='heatmap', position='relative', width=128, depth=3, heads=4,
-                 stem=dict(size=32, patch=8, sigma=1.5, width=64, depth=1, heads=4, expand=4, readout='places')),
-    views=dict(frames=32, crop=.3, drop=.5, flip=.5, swap=True, rotation=15., scale=.2, shear=0., aspect=0., shift=.1, jitter=.01, joint_drop=.3),
+    encoder=dict(input='heatmap', attention='factorised', position='relative', width=128, depth=3, heads=4, cross=0,
+                 stem=dict(size=32, patch=8, sigma=1.5, kind='joint', window=None, peak=True, width=64, depth=1, heads=4, expand=4, readout='places')),
+    views=VIEWS,
     loss=dict(name='soft_target_contrastive', sigma2=10., tau=.1),
-    optim=dict(steps=600, batch=16, lr=1e-3, weight_decay=1e-4, clip_norm=1., warmup=.3, precision='bfloat16'))
+    optim=dict(steps=600, batch=16, accumulate=1, lr=1e-3, weight_decay=1e-4, clip_norm=1., warmup=.3, precision='bfloat16'))
 
-# %% ../nbs/22_baselines.ipynb #7ed80cb6
-def _changed(base: dict, **changes) -> dict: # a copy of base with parts replaced or, for dicts, updated
+# %% ../nbs/22_baselines.ipynb #57d72eec
+def _changed(base: dict, **changes) -> dict: # a copy of base with parts replaced or, for dicts, updated; a loss or a stem is replaced whole
     out = deepcopy(base)
-    for key, value in changes.items(): out[key] = {**out[key], **value} if isinstance(value, dict) and key != 'loss' else value
+    for key, value in changes.items(): out[key] = _changed(out[key], **value) if isinstance(value, dict) and key not in ('loss', 'stem', 'fusion') else deepcopy(value)
     return out
 
-_COORDINATES = dict(encoder={**HEATMAP['encoder'], 'input': 'coordinates', 'stem': {}})
-METHODS = {
-    **{name: dict(kind='control') for name in CONTROLS},
-    'untrained': _changed(HEATMAP, optim=dict(steps=0)),
-    'heatmap': HEATMAP,
-    'coordinates': _changed(HEATMAP, **_COORDINATES),
-    'casa_2d': _changed(HEATMAP, encoder={**_COORDINATES['encoder'], 'position': 'absolute'}, loss=dict(name='contrastive_regression', tau=.1, two_way=False, normalise=False),
-                        views=dict(frames=64, crop=0., flip=.3, swap=False, rotation=0., scale=0., joint_drop=0.)),
-    'supervised': _changed(HEATMAP, loss=dict(name='phase_classification'), optim=dict(steps=300)),
-}
+_SPATIAL = {k: HEATMAP['encoder']['stem'][k] for k in ('width', 'depth', 'heads', 'expand', 'readout')}
+_RGB = dict(size=32, patch=8, **_SPATIAL)
+COORDINATES = _changed(HEATMAP, encoder=dict(input='coordinates', attention='temporal', stem=dict(dims=2)))
+INPUTS = {'heatmap': HEATMAP, 'coordinates': COORDINATES,
+          'joint_tokens': _changed(HEATMAP, encoder=dict(input='joints', stem=dict(dims=2, **_SPATIAL))),
+          'rgb': _changed(HEATMAP, encoder=dict(input='rgb', stem=_RGB)),
+          **{f'heatmap_rgb_{form}': _changed(HEATMAP, encoder=dict(fusion=dict(form=form, stream='rgb', dropout=.2, rgb=_RGB))) for form in ('early', 'mid', 'cross', 'gated', 'late')}}
+
+# %% ../nbs/22_baselines.ipynb #7ed80cb6
+_CASA = dict(loss=dict(name='contrastive_regression', tau=.1, two_way=False, normalise=False),
+             views=dict(frames=64, crop=0., flip=.3, swap=False, rotation=0., scale=0., joint_drop=0.))
+def _objective(name: str, pair: str = 'copy', **settings) -> dict: # our encoder and views, another lesson
+    return _changed(HEATMAP, loss=dict(name=name, **settings), views=dict(pair=pair))
+
+EARLIER = {'casa_2d': _changed(COORDINATES, encoder=dict(position='absolute'), **_CASA),
+           'casa_3d': _changed(COORDINATES, encoder=dict(position='absolute', stem=dict(dims=3)), **_CASA),
+           'carl': _changed(HEATMAP, encoder=dict(position='absolute')), 'tcn': _objective('tcn'), 'sal': _objective('sal'),
+           'tcc': _objective('tcc', 'action'), 'lav': _objective('lav', 'action'), 'gta': _objective('gta', 'action')}
+METHODS = {**{name: dict(kind='control') for name in CONTROLS}, 'untrained': _changed(HEATMAP, optim=dict(steps=0)), **EARLIER, **INPUTS,
+           'supervised': _changed(HEATMAP, loss=dict(name='phase_classification'))}
 
 # %% ../nbs/22_baselines.ipynb #c75d7889
 def resolve(method: str, # a key of METHODS

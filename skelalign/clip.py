@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import numpy as np, torch
+from einops import rearrange
 from torch import Tensor
 
 # %% auto #0
@@ -80,10 +81,27 @@ class SkeletonClip:
     view: str = ''
     split: str = ''              # 'train', 'val' or ''
     video: Path|None = None      # where the RGB frames are, if anywhere
+    rgb: np.ndarray|None = None  # (T H H 3) uint8, RGB of `square`, frame by frame
+    square: tuple|None = None    # (x, y, side) pixels, the fixed square that `rgb` shows; None = found from the joints
+    features: np.ndarray|None = None # (T D) float32 per-frame features that somebody brings along
 
     def __post_init__(self): _check_clip(self)
     def __len__(self) -> int: return len(self.keypoints)
     def __repr__(self) -> str: return f'SkeletonClip({self.id!r}, {self.action!r}, T={len(self)}, {self.joint_set.name}, phases={"yes" if self.phases is not None else "no"})'
+
+# %% ../nbs/00_clip.ipynb #b9a0c167
+def _checked_extras(clip: SkeletonClip, T: int) -> tuple: # rgb, square, features
+    rgb, square, z = clip.rgb, clip.square, clip.features
+    if rgb is not None:
+        rgb = np.asarray(rgb)
+        _check(rgb.dtype == np.uint8 and rgb.ndim == 4 and rgb.shape == (T, rgb.shape[1], rgb.shape[1], 3), clip.id, f'rgb is {rgb.dtype} of shape {rgb.shape}, expected uint8 of shape ({T}, H, H, 3)')
+        _check(square is not None, clip.id, 'rgb is given without square; expected (x, y, side) in pixels, the place that the frames show')
+    if square is not None:
+        _check(len(square) == 3 and np.isfinite(square).all() and square[2] > 0, clip.id, f'square is {square}, expected (x, y, side > 0) in pixels'); square = tuple(map(float, square))
+    if z is not None:
+        z = np.array(z, dtype=np.float32)
+        _check(z.ndim == 2 and len(z) == T and z.shape[1] > 0 and np.isfinite(z).all(), clip.id, f'features have shape {z.shape}, expected ({T}, D) finite numbers, one row a frame')
+    return rgb, square, z
 
 # %% ../nbs/00_clip.ipynb #bde180a3
 def _check_clip(clip: SkeletonClip):
@@ -100,7 +118,8 @@ def _check_clip(clip: SkeletonClip):
         _check(phases.shape == (T,), clip.id, f'phases have shape {phases.shape}, expected ({T},), one a frame')
         _check(np.issubdtype(phases.dtype, np.integer) and (phases >= 0).all(), clip.id, 'phases must be whole numbers from 0')
         phases = phases.astype(np.int64)
-    fields = dict(keypoints=kp, score=s, time=time, phases=phases, frame_size=(int(w), int(h)), fps=float(clip.fps), video=clip.video and Path(clip.video))
+    rgb, square, features = _checked_extras(clip, T)
+    fields = dict(keypoints=kp, score=s, time=time, phases=phases, rgb=rgb, square=square, features=features, frame_size=(int(w), int(h)), fps=float(clip.fps), video=clip.video and Path(clip.video))
     for name, value in fields.items():
         if isinstance(value, np.ndarray): value.setflags(write=False)
         object.__setattr__(clip, name, value)
@@ -112,8 +131,8 @@ def take(clip: SkeletonClip, # any clip
     "Select frames of a clip."
     index = np.arange(len(clip))[index]
     _check(len(index) > 0, clip.id, 'no frame is left of the selection')
-    return replace(clip, keypoints=clip.keypoints[index], score=clip.score[index], time=clip.time[index],
-                   phases=None if clip.phases is None else clip.phases[index])
+    part = {n: getattr(clip, n) for n in ('keypoints', 'score', 'time', 'phases', 'rgb', 'features')}
+    return replace(clip, **{n: v[index] for n, v in part.items() if v is not None})
 
 # %% ../nbs/00_clip.ipynb #fb84eb52
 def events(phases # (T,) phase of each frame
@@ -124,34 +143,37 @@ def events(phases # (T,) phase of each frame
     return {int(p): at[phases[at] == p] for p in np.unique(phases[at])}
 
 # %% ../nbs/00_clip.ipynb #11b18b9f
-def crop_square(clip: SkeletonClip, # 2D clip
+def crop_square(clip: SkeletonClip, # any clip; in 3D the square is a cube
                 padding: float = .25 # share of the side that is added
-               ) -> tuple: # centre (2,) and side, pixels
-    "Square around every visible joint of every frame; the whole frame if none is visible."
-    seen = clip.keypoints[clip.score > 0][:, :2]
-    if not len(seen): return np.array(clip.frame_size, np.float32) / 2, float(max(clip.frame_size))
-    lo, hi = seen.min(0), seen.max(0)
-    return (lo + hi) / 2, float(max((hi - lo).max(), 1.)) * (1 + padding)
+               ) -> tuple: # centre (2|3,) and side, pixels (or the units of a 3D clip)
+    "Square around every visible joint of every frame, or the clip's own `square`; the whole frame if no joint is visible."
+    if clip.square is not None and clip.keypoints.shape[-1] == 2: return np.array(clip.square[:2], np.float32), clip.square[2]
+    seen = clip.keypoints[clip.score > 0]
+    if not len(seen): return np.resize(np.array([*clip.frame_size, 0], np.float32) / 2, clip.keypoints.shape[-1]), float(max(clip.frame_size))
+    lo, hi = seen.min(0), seen.max(0); side = float((hi - lo).max())
+    return (lo + hi) / 2, (side if side > 1e-6 else 1.) * (1 + padding)
 
 # %% ../nbs/00_clip.ipynb #96f75560
-def to_crop(clip: SkeletonClip, # 2D clip
+def to_crop(clip: SkeletonClip, # any clip
             padding: float = .25 # share of the side that is added
-           ) -> np.ndarray: # (T K 2) float32 in crop units, [-1,1] is the square; missing joints at 0
+           ) -> np.ndarray: # (T K 2|3) float32 in crop units, [-1,1] is the square; missing joints at 0
     "Keypoints in the clip's square crop."
     centre, side = crop_square(clip, padding)
-    kp = (clip.keypoints[..., :2] - centre) * (2 / side)
-    return np.where(clip.score[..., None] > 0, kp, 0).astype(np.float32)
+    return np.where(clip.score[..., None] > 0, (clip.keypoints - centre) * (2 / side), 0).astype(np.float32)
 
 # %% ../nbs/00_clip.ipynb #d0927866
 @dataclass(frozen=True)
 class ClipBatch:
     "What models and losses take: B padded clips as tensors."
-    keypoints: Tensor # (b t k 2) float32 in crop units, [-1,1] is the square
+    keypoints: Tensor # (b t k 2|3) float32 in crop units, [-1,1] is the square
     score: Tensor     # (b t k) float32 in [0,1], 0 = missing
     time: Tensor      # (b t) float32 source time, in frames
     valid: Tensor     # (b t) bool, False = padding
     joint_set: JointSet
     phases: Tensor|None = None # (b t) int64, -1 = padding or unlabelled
+    rgb: Tensor|None = None    # (b t c h w) uint8, frames of the square
+    rgb_features: Tensor|None = None # (b t d) float32, per-frame features that somebody brings along
+    blur: Tensor|None = None   # (b,) factor on the heatmap's sigma, None = 1
 
     def __len__(self) -> int: return len(self.keypoints)
     def map(self, f) -> ClipBatch: # the batch with f applied to each tensor
@@ -159,17 +181,19 @@ class ClipBatch:
     def to(self, device) -> ClipBatch: return self.map(lambda v: v.to(device))
 
 # %% ../nbs/00_clip.ipynb #a8b8fce3
-def collate(clips: list, # SkeletonClips of one joint set, 2D
+def collate(clips: list, # SkeletonClips of one joint set
             padding: float = .25 # of the square crop
-           ) -> ClipBatch: # padded at the end to the longest
+           ) -> ClipBatch: # padded at the end to the longest; rgb and features only if every clip has them
     "Pad clips into one batch."
-    names = {c.joint_set.name for c in clips}
-    if len(names) != 1: raise ValueError(f'a batch needs clips of one joint set, got {sorted(names) or "no clip at all"}')
+    names = {(c.joint_set.name, c.keypoints.shape[-1]) for c in clips}
+    if len(names) != 1: raise ValueError(f'a batch needs clips of one joint set and dimension, got {sorted(names) or "no clip at all"}')
     pad = lambda arrays, value: torch.nn.utils.rnn.pad_sequence([torch.as_tensor(np.array(a)) for a in arrays], batch_first=True, padding_value=value)
-    valid = pad([np.ones(len(c), bool) for c in clips], False)
-    phases = pad([np.full(len(c), -1) if c.phases is None else c.phases for c in clips], -1)
+    whole = lambda name: None if any(getattr(c, name) is None for c in clips) else pad([getattr(c, name) for c in clips], 0)
+    rgb = whole('rgb')
     return ClipBatch(pad([to_crop(c, padding) for c in clips], 0.), pad([c.score for c in clips], 0.),
-                     pad([c.time.astype(np.float32) for c in clips], 0.), valid, clips[0].joint_set, phases)
+                     pad([c.time.astype(np.float32) for c in clips], 0.), pad([np.ones(len(c), bool) for c in clips], False), clips[0].joint_set,
+                     pad([np.full(len(c), -1) if c.phases is None else c.phases for c in clips], -1),
+                     None if rgb is None else rearrange(rgb, 'b t h w c -> b t c h w').contiguous(), whole('features'))
 
 # %% ../nbs/00_clip.ipynb #1aaf9231
 def write_atomic(path, # where the file shall stand
@@ -185,17 +209,18 @@ def write_atomic(path, # where the file shall stand
     return path
 
 # %% ../nbs/00_clip.ipynb #dff8b627
-_IDENTITY = ('frame_size', 'fps', 'id', 'action', 'subject', 'view', 'split')
+_IDENTITY, _EXTRAS = ('frame_size', 'fps', 'id', 'action', 'subject', 'view', 'split', 'square'), ('rgb', 'features')
 
 def save_clips(clips: list, # SkeletonClips of one joint set and dimension
                path # .npz file
               ) -> Path: # path
-    "Write clips to one .npz, atomically and without pickle."
+    "Write clips to one .npz, atomically and without pickle; rgb and features only if every clip has them."
     import json
     meta = dict(joint_set=clips[0].joint_set.name, clips=[{n: getattr(c, n) for n in _IDENTITY} | {'video': c.video and str(c.video)} for c in clips])
     cat = lambda f: np.concatenate([f(c) for c in clips])
+    extras = {n: cat(lambda c: getattr(c, n)) for n in _EXTRAS if all(getattr(c, n) is not None for c in clips)}
     arrays = dict(keypoints=cat(lambda c: c.keypoints), score=cat(lambda c: c.score), time=cat(lambda c: c.time), length=np.array([len(c) for c in clips]),
-                  phases=cat(lambda c: np.full(len(c), -1) if c.phases is None else c.phases), meta=np.frombuffer(json.dumps(meta).encode(), np.uint8))
+                  phases=cat(lambda c: np.full(len(c), -1) if c.phases is None else c.phases), meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **extras)
     return write_atomic(path, lambda tmp: np.savez(tmp, **arrays))
 
 # %% ../nbs/00_clip.ipynb #3ae1106b
@@ -204,10 +229,10 @@ def load_clips(path # .npz file of `save_clips`
     "Read clips written by `save_clips`."
     import json, zipfile
     try:
-        with open(path, 'rb') as file, np.load(file, allow_pickle=False) as f: a = {n: f[n] for n in ('keypoints', 'score', 'time', 'length', 'phases', 'meta')}
+        with open(path, 'rb') as file, np.load(file, allow_pickle=False) as f: a = {n: f[n] for n in ('keypoints', 'score', 'time', 'length', 'phases', 'meta', *(n for n in _EXTRAS if n in f))}
         meta = json.loads(a['meta'].tobytes())
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as e: raise ValueError(f'{path}: not a whole clip file written by save_clips ({e})') from e
     ends = np.cumsum(a['length']); parts = [slice(e - n, e) for e, n in zip(ends, a['length'])]
     joints = joint_set(meta['joint_set'])
-    return [SkeletonClip(a['keypoints'][p], a['score'][p], joints, time=a['time'][p], phases=None if (a['phases'][p] < 0).all() else a['phases'][p], **m)
+    return [SkeletonClip(a['keypoints'][p], a['score'][p], joints, time=a['time'][p], phases=None if (a['phases'][p] < 0).all() else a['phases'][p], **{n: a[n][p] for n in _EXTRAS if n in a}, **m)
             for p, m in zip(parts, meta['clips'])]

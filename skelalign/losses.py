@@ -7,35 +7,16 @@ from __future__ import annotations
 import torch
 from einops import rearrange
 from torch import Tensor
+from .dtw import pairwise_sqdist
+from .order_losses import _checked, _positive, _at_least_0, _mean, _masked_log_softmax, _unit, _span, tcc, sal, lav, gta, order_head
 
 # %% auto #0
-__all__ = ['LOSSES', 'soft_target_contrastive', 'contrastive_regression']
-
-# %% ../nbs/20_losses.ipynb #ba24772c
-def _checked(z0, z1, time0, time1, valid0, valid1) -> tuple: # z0, z1, time0, time1 in at least float32, padding set to 0
-    for name, z, time, valid in ((0, z0, time0, valid0), (1, z1, time1, valid1)):
-        if z.ndim != 3 or time.shape != z.shape[:2] or valid.shape != z.shape[:2] or valid.dtype != torch.bool:
-            raise ValueError(f'view {name}: z{name} is {tuple(z.shape)}, time{name} {tuple(time.shape)}, valid{name} {tuple(valid.shape)} {valid.dtype}; expected (b t d), (b t) and (b t) torch.bool')
-    if z0.shape[::2] != z1.shape[::2]: raise ValueError(f'z0 is {tuple(z0.shape)} and z1 {tuple(z1.shape)}; expected the same b and d')
-    wide = torch.promote_types(z0.dtype, torch.float32)
-    clean = lambda x, ok: torch.where(ok, x.to(wide), 0.)
-    return clean(z0, valid0[..., None]), clean(z1, valid1[..., None]), clean(time0, valid0), clean(time1, valid1)
-
-def _positive(**values): # ValueError with one sentence
-    for name, value in values.items():
-        if not 0 < value < float('inf'): raise ValueError(f'{name} is {value}, expected a number above 0')
-
-def _turn(x: Tensor) -> Tensor: return rearrange(x, 'b i j -> b j i')
-def _mean(x: Tensor, ok: Tensor) -> Tensor: return torch.where(ok, x, 0.).sum() / ok.sum().clamp(min=1) # 0 if nothing counts
-def _masked_log_softmax(s: Tensor, ok: Tensor) -> Tensor: # over the last axis, no mass on what is not ok
-    return s.masked_fill(~ok, torch.finfo(s.dtype).min).log_softmax(-1)
+__all__ = ['LOSSES', 'HEADS', 'soft_target_contrastive', 'contrastive_regression', 'tcn']
 
 # %% ../nbs/20_losses.ipynb #409f3578
-def _cosine(z0: Tensor, z1: Tensor) -> Tensor: # (b i j) in [-1,1]; a zero vector is at right angles to all, without a gradient spike
-    n0, n1 = (torch.linalg.vector_norm(z, dim=-1) for z in (z0, z1))
-    n0, n1 = (torch.where(n > 1e-6, n, 1.) for n in (n0, n1))
-    with torch.autocast(z0.device.type, enabled=False): dots = torch.einsum('bid,bjd->bij', z0, z1)
-    return dots / (n0[:, :, None] * n1[:, None, :])
+def _turn(x: Tensor) -> Tensor: return rearrange(x, 'b i j -> b j i')
+def _cosine(z0: Tensor, z1: Tensor) -> Tensor: # (b i j) in [-1,1]; a zero vector is at right angles to all
+    with torch.autocast(z0.device.type, enabled=False): return torch.einsum('bid,bjd->bij', _unit(z0), _unit(z1))
 
 def _divergence(s, time0, time1, valid0, valid1, sigma2): # KL(Gaussian target || softmax of s) over view 1, mean over view 0
     there = valid1[:, None, :]
@@ -58,10 +39,8 @@ def soft_target_contrastive(z0: Tensor, z1: Tensor, # (b t d) embeddings of the 
 
 # %% ../nbs/20_losses.ipynb #b6039344
 def _distance(z0: Tensor, z1: Tensor) -> Tensor: # (b i j) Euclidean; its gradient is 0, not NaN, where the two are equal
-    with torch.autocast(z0.device.type, enabled=False): return torch.cdist(z0, z1, compute_mode='donot_use_mm_for_euclid_dist')
-
-def _span(time: Tensor, valid: Tensor) -> tuple: # (b 1) first and last valid time; inf and -inf if there is none
-    return time.masked_fill(~valid, torch.inf).amin(1, keepdim=True), time.masked_fill(~valid, -torch.inf).amax(1, keepdim=True)
+    d = pairwise_sqdist(z0, z1); apart = d > 0
+    return torch.where(apart, torch.where(apart, d, 1.).sqrt(), 0.).to(z0.dtype)
 
 def _regress(s, time0, time1, valid0, valid1): # squared error of the expected time in view 0, mean over the frames of view 1 that have a place there
     expected = (_masked_log_softmax(_turn(s), valid0[:, None, :]).exp() * time0[:, None, :]).sum(-1)
@@ -86,5 +65,24 @@ def contrastive_regression(z0: Tensor, z1: Tensor, # (b t d) embeddings: the ori
     one = _regress(s, time0, time1, valid0, valid1)
     return (one + _regress(_turn(s), time1, time0, valid1, valid0)) / 2 if two_way else one
 
+# %% ../nbs/20_losses.ipynb #73ce6e33
+def tcn(z0: Tensor, z1: Tensor, # (b t d) embeddings of the two views; t may differ
+        time0: Tensor, time1: Tensor, # (b t) source time, frames
+        valid0: Tensor, valid1: Tensor, # (b t) bool, False = padding
+        window: float = 5., # frames of the other view at most so far away are positives, frames
+        ridge: float = .002 # weight of the squared lengths, times 1/4
+       ) -> Tensor: # scalar
+    "Multi-positive n-pairs loss of time-contrastive networks (Sermanet et al., ICRA 2018), between the views, both ways."
+    _positive(window=window); _at_least_0(ridge=ridge)
+    z0, z1, time0, time1 = _checked(z0, z1, time0, time1, valid0, valid1)
+    with torch.autocast(z0.device.type, enabled=False): s = torch.einsum('bid,bjd->bij', z0, z1)
+    near = ((time0[:, :, None] - time1[:, None]).abs() <= window) & valid0[:, :, None] & valid1[:, None]
+    def one(s, near, valid): # cross-entropy of the positives, all alike
+        log_p = torch.where(near, _masked_log_softmax(s, valid[:, None]), 0.).sum(-1)
+        return _mean(-log_p / near.sum(-1).clamp(min=1), near.any(-1))
+    sizes = sum(_mean(z.square().sum(-1), v & w.any(1, keepdim=True)) for z, v, w in ((z0, valid0, valid1), (z1, valid1, valid0)))
+    return (one(s, near, valid1) + one(_turn(s), _turn(near), valid0)) / 2 + ridge / 4 * sizes
+
 # %% ../nbs/20_losses.ipynb #95e0aff2
-LOSSES = dict(soft_target_contrastive=soft_target_contrastive, contrastive_regression=contrastive_regression) # name -> loss
+LOSSES = dict(soft_target_contrastive=soft_target_contrastive, contrastive_regression=contrastive_regression, tcn=tcn, tcc=tcc, sal=sal, lav=lav, gta=gta) # name -> loss
+HEADS = dict(sal=order_head) # losses with a learnable part: name -> (width -> nn.Module), passed as head=

@@ -4,12 +4,16 @@
 
 # %% ../nbs/30_metrics.ipynb #04a00aa5
 from __future__ import annotations
-import numpy as np, torch
+import warnings
+import numpy as np
+from scipy.spatial.distance import cdist
 from .clip import events
+from .matching import identical_rows, nearest_frames, nearest_others, products, warp_paths
 
 # %% auto #0
-__all__ = ['Score', 'kendalls_tau', 'retrieval_precision', 'event_error', 'event_error_dtw', 'phase_classification',
-           'phase_progression']
+__all__ = ['Score', 'kendalls_tau', 'retrieval_precision', 'average_precision', 'event_error', 'event_error_dtw',
+           'transfer_labels', 'label_transfer', 'boundary_error', 'phase_map', 'correspondence_error',
+           'enclosed_area_error', 'subclip_localisation', 'phase_classification', 'phase_progression']
 
 # %% ../nbs/30_metrics.ipynb #77bc8957
 class Score(np.float64):
@@ -36,34 +40,11 @@ def _checked(embs, phases=None, which='clip') -> tuple: # lists of (T D) float64
         need(p.shape == z.shape[:1] and p.dtype.kind in 'iu', i, f'phases have shape {p.shape} and type {p.dtype}, expected {z.shape[:1]} whole numbers')
     return embs, [p.astype(np.int64) for p in phases]
 
-# %% ../nbs/30_metrics.ipynb #cb3ea47f
-def _sqdist(a, b, i, j, block=1 << 16) -> np.ndarray: # (P,) |a_i - b_j|^2 of the listed pairs, differences first
-    return np.concatenate([np.square(np.ascontiguousarray((a[i[s:s+block]] - b[j[s:s+block]]).T)).sum(0)
-                           for s in range(0, max(len(i), 1), block)])
-
-def _blocks(a, b, size=1 << 20): # slices of the rows of a, |a-b|^2 of that block up to a constant a row, and its rounding error (rows 1)
-    mean = b.mean(0); a, b = a - mean, b - mean
-    na, nb = (a*a).sum(1), (b*b).sum(1); step = max(1, size // len(b))
-    slack = 8 * a.shape[1] * np.finfo(float).eps * (na + nb.max())
-    for s in (slice(i, i + step) for i in range(0, len(a), step)):
-        d = (-2 * a[s]) @ b.T; d += nb
-        yield s, d, slack[s, None]
-
-# %% ../nbs/30_metrics.ipynb #1b9eb83d
-def _nearest(query, # (Q D) frames
-             clips  # J arrays (T_j D)
-            ) -> np.ndarray: # (Q J) index of the nearest frame in each clip, the first among equals
-    lengths = np.array([len(c) for c in clips]); starts = np.cumsum(lengths) - lengths
-    x, J = np.concatenate(clips), len(clips); clip = np.repeat(np.arange(J), lengths)
-    out = np.empty((len(query), J), np.int64)
-    for s, d, slack in _blocks(query, x):
-        best = np.minimum.reduceat(d, starts, axis=1) + slack
-        row, col = np.nonzero(d <= np.repeat(best, lengths, axis=1))        # nominees, in order of row, clip, frame
-        group = row * J + clip[col]; size = np.bincount(group); tied = np.flatnonzero(size[group] > 1)
-        exact = np.zeros(len(row)); exact[tied] = _sqdist(query[s], x, row[tied], col[tied])
-        first = np.lexsort((exact, group))[np.cumsum(size) - size]         # stable: the first among equals
-        out[s] = (col[first] - starts[clip[col[first]]]).reshape(-1, J)
-    return out
+# %% ../nbs/30_metrics.ipynb #f60e0b8b
+def _refuse_same(train, val, problem, allowed=False): # one array in both lists is refused, or warned about
+    if not {id(z) for z in train} & {id(z) for z in val}: return
+    if not allowed: raise ValueError(f'{problem}: a score must be taken on clips that were not learned from')
+    warnings.warn(f'{problem}: this score is taken on what was learned from and says little about other clips', UserWarning, stacklevel=3)
 
 # %% ../nbs/30_metrics.ipynb #51a6ddb3
 def _inversions(y: np.ndarray # (P n) whole numbers
@@ -95,34 +76,66 @@ def kendalls_tau(embs: list, # n arrays (T_i D)
     "Kendall's tau of nearest-neighbour indices (TCC, Dwibedi et al. 2019)."
     embs = [z[::stride] for z in _checked(embs)[0]]
     if len(embs) < 2: raise ValueError("Kendall's tau needs at least two clips")
-    near = np.split(_nearest(np.concatenate(embs), embs), np.cumsum([len(z) for z in embs])[:-1])
+    near = np.split(nearest_frames(np.concatenate(embs), embs), np.cumsum([len(z) for z in embs])[:-1])
     taus = np.concatenate([_tau(np.delete(y.T, i, 0)) for i, y in enumerate(near)])
     return _mean(taus[np.isfinite(taus)])
 
-# %% ../nbs/30_metrics.ipynb #6ec01ebc
-def _ranked(x, clip, K: int): # blocks of (row, rank, column): the K nearest frames in other clips, the first among equals; clip is in order
-    for s, d, slack in _blocks(x, x):
-        for c in np.unique(clip[s]): d[clip[s] == c, slice(*np.searchsorted(clip, [c, c + 1]))] = np.inf # its own frames
-        last = torch.from_numpy(d).topk(min(K, len(x)), largest=False, sorted=True).values[:, -1:].numpy()
-        row, col = np.nonzero(d <= np.minimum(last + slack, np.finfo(float).max))
-        order = np.lexsort((_sqdist(x[s], x, row, col), row)); row, col = row[order], col[order]
-        rank = np.arange(len(row)) - np.searchsorted(row, row)
-        yield s.start + row[rank < K], rank[rank < K], col[rank < K]
-
 # %% ../nbs/30_metrics.ipynb #791c712d
+def _frames(embs, phases, what): # checked frames (N D), phases (N,), number of the clip (N,)
+    embs, phases = _checked(embs, phases)
+    if len(embs) < 2: raise ValueError(f'{what} needs at least two clips: a clip is not searched for its own frames')
+    return np.concatenate(embs), np.concatenate(phases), np.repeat(np.arange(len(embs)), [len(z) for z in embs])
+
 def retrieval_precision(embs: list, # n arrays (T_i D)
                         phases: list, # n arrays (T_i,)
-                        ks=(5, 10, 15) # numbers of neighbours
+                        ks=(5, 10, 15), # numbers of neighbours
+                        search=nearest_others # (x (N D), clip (N,), K) -> (N K) frames, -1 for none; or `approximate_others`
                        ) -> dict: # K -> mean share of the K nearest frames in other clips that have the frame's phase
     "Precision of retrieving frames of the same phase from other clips."
-    embs, phases = _checked(embs, phases)
-    if len(embs) < 2: raise ValueError('retrieval needs at least two clips: a clip is not searched for its own frames')
+    x, y, clip = _frames(embs, phases, 'retrieval')
     if min(ks) < 1: raise ValueError(f'ks are {tuple(ks)}, expected numbers of neighbours from 1')
-    x, y = np.concatenate(embs), np.concatenate(phases); clip = np.repeat(np.arange(len(embs)), [len(z) for z in embs])
-    hits = {k: np.zeros(len(x)) for k in ks}; others = len(x) - np.bincount(clip)[clip]
-    for row, rank, col in _ranked(x, clip, max(ks)):
-        for k in ks: hits[k] += np.bincount(row[rank < k], (y[row] == y[col])[rank < k], len(x))
-    return {k: _mean(hits[k] / np.minimum(k, others)) for k in ks} # fewer than K other frames: all of them
+    near = search(x, clip, min(max(ks), len(x))); hits = (y[near] == y[:, None]) & (near >= 0); others = len(x) - np.bincount(clip)[clip]
+    return {k: _mean(hits[:, :k].sum(1) / np.minimum(k, others)) for k in ks} # fewer than K other frames: all of them
+
+# %% ../nbs/30_metrics.ipynb #f247c5b3
+def _ap_sorted(d, error, hit): # (n N) float64 distances >= 0, (n 1) their error, (n N) bool -> (n,) average precision, (n,) whether it is unsure
+    bits = np.ndarray(d.shape, np.int64, d); bits &= ~1; bits |= hit; bits.sort(axis=1) # numbers from 0 sort like their bits
+    hit = (bits & 1).astype(bool); row, at = np.nonzero(np.diff(d, axis=1) <= 2 * error)
+    unsure = np.bincount(row, hit[row, at] | hit[row, at + 1], len(d)) > 0
+    row, rank = np.divmod(np.flatnonzero(hit), d.shape[1]); total = np.bincount(row, minlength=len(d))
+    nth = np.arange(len(row)) - (np.cumsum(total) - total)[row]
+    with np.errstate(invalid='ignore'): return np.bincount(row, (nth + 1) / (rank + 1), len(d)) / total, unsure
+
+# %% ../nbs/30_metrics.ipynb #46676b62
+def _ap_tied(x, kind): # (N D), (N,) 0, 1, 2 ... -> function of (n,) rows of one clip and its slice: (n,) average precision
+    first, which = np.unique(identical_rows(x), return_inverse=True)
+    count = np.zeros((kind.max() + 1, len(first))); np.add.at(count, (kind, which), 1) # frames of each phase and place
+    def ap(q, own):
+        left = count.copy(); np.add.at(left, (kind[own], which[own]), -1)
+        d = cdist(x[q], x[first], 'sqeuclidean'); col = d.argsort(1); further = np.diff(np.take_along_axis(d, col, 1), axis=1, prepend=-1) > 0
+        place, row = np.cumsum(further) - 1, np.nonzero(further)[0]         # place = frames that are equally near
+        hits = np.bincount(place, np.take_along_axis(left[kind[q]], col, 1).ravel()); seen = np.bincount(place, left.sum(0)[col].ravel())
+        total = np.bincount(row, hits, len(q)); before = np.cumsum(total) - total; size = left.sum()
+        with np.errstate(invalid='ignore'): precision = (np.cumsum(hits) - before[row]) / (np.cumsum(seen) - size * row)
+        with np.errstate(invalid='ignore'): return np.bincount(row, np.where(hits > 0, hits * precision, 0), len(q)) / total
+    return ap
+
+# %% ../nbs/30_metrics.ipynb #75df3c96
+def average_precision(embs: list, # n arrays (T_i D)
+                      phases: list, # n arrays (T_i,)
+                      cells: int = 1 << 20 # distances at once, but never fewer than 64 rows of them
+                     ) -> Score: # mean over frames whose phase another clip shows; n = these frames
+    "Average precision of ranking all frames of other clips, as scikit-learn defines it."
+    x, y, clip = _frames(embs, phases, 'average precision'); kind = np.unique(y, return_inverse=True)[1]
+    ap, product, tied, end = np.zeros(len(x)), products(x, x), None, np.searchsorted(clip, np.arange(clip[-1] + 2))
+    step = max(64, cells // len(x))
+    for own in (slice(a, b) for a, b in zip(end[:-1], end[1:])):
+        for rows in (np.arange(s, min(s + step, own.stop)) for s in range(own.start, own.stop, step)):
+            d, error = product(rows, np.float64); d -= d.min(1, keepdims=True); hit = kind[rows, None] == kind
+            d[:, own], hit[:, own] = 1e30, False                            # far behind all others
+            ap[rows], unsure = _ap_sorted(d, error, hit)
+            if unsure.any(): tied = tied or _ap_tied(x, kind); ap[rows[unsure]] = tied(rows[unsure], own)
+    return _mean(ap[np.isfinite(ap)])
 
 # %% ../nbs/30_metrics.ipynb #5a136d91
 def _queries(phases): # occurrences of events as arrays: clip, frame, type
@@ -145,45 +158,7 @@ def event_error(embs: list, # n arrays (T_i D)
     embs, phases = _checked(embs, phases)
     clip, frame, kind = _queries(phases)
     if not len(clip): return _mean([])
-    return _event_score(phases, clip, kind, _nearest(np.concatenate(embs)[np.cumsum([0] + [len(z) for z in embs])[clip] + frame], embs))
-
-# %% ../nbs/30_metrics.ipynb #5a1ef5fb
-def _warp(cost: np.ndarray # (P N M) whole numbers, inf where a clip has no frame
-         ) -> np.ndarray: # (P N L) step that led to cell (i, d-i): 0 (1,1), 1 (1,0), 2 (0,1)
-    "Dynamic time warping of P pairs at once, by anti-diagonals."
-    P, N, M = cost.shape; L = N + M - 1
-    skew = np.pad(cost, ((0, 0), (0, 0), (0, N)), constant_values=np.inf).reshape(P, -1)[:, :N*L].reshape(P, N, L) # [i, d] is cell (i, d-i)
-    skew = np.ascontiguousarray(skew.transpose(2, 0, 1)); step = np.zeros(skew.shape, np.int8)
-    old, now = np.full((2, P, N + 1), np.inf); now[:, 1] = skew[0, :, 0]
-    for d in range(1, L):
-        new = np.full((P, N + 1), np.inf); diagonal, down, right = old[:, :-1], now[:, :-1], now[:, 1:]
-        best = np.minimum(np.minimum(diagonal, down), right)
-        step[d] = np.where(best == diagonal, 0, np.where(best == down, 1, 2))
-        new[:, 1:] = skew[d] + best; old, now = now, new
-    return step.transpose(1, 2, 0)
-
-# %% ../nbs/30_metrics.ipynb #71d6b9a5
-def _carried(step, # (P N L) of `_warp`
-             n, m  # (P,) true lengths of both clips
-            ) -> np.ndarray: # (P N) middle of the columns that the path visits in each row
-    pair, i, j = np.arange(len(step)), n - 1, m - 1
-    low, high = np.full(step.shape[:2], np.inf), np.zeros(step.shape[:2])
-    for _ in range(step.shape[2]):
-        low[pair, i] = np.minimum(low[pair, i], j); high[pair, i] = np.maximum(high[pair, i], j)
-        s = np.where(j == 0, 1, np.where(i == 0, 2, step[pair, i, i + j])) # along the border there is one way
-        i, j = np.maximum(i - (s != 2), 0), np.maximum(j - (s != 1), 0)
-    return (low + high) / 2
-
-# %% ../nbs/30_metrics.ipynb #72e4603d
-def _costs(embs, pairs): # (P N M) squared distances of listed pairs of clips as whole numbers, inf beyond their ends
-    x = np.concatenate(embs); mean = x.mean(0); n = np.array([len(z) for z in embs])
-    grid = 2. ** (38 - np.ceil(np.log2(max(np.square(x - mean).sum(1).max(), 1e-30)))) # costs up to 2^40: sums of 8192 steps are exact
-    def stack(clips): # (P N D), with a column that is inf in padding
-        rows = np.arange(n[clips].max()); real = rows < n[clips, None]
-        at = (np.cumsum(n) - n)[clips, None] + rows; return np.where(real[..., None], x[np.where(real, at, 0)] - mean, 0), np.where(real, 0, np.inf)
-    (a, na), (b, nb) = stack(pairs[:, 0]), stack(pairs[:, 1])
-    d = np.square(a).sum(-1)[:, :, None] + np.square(b).sum(-1)[:, None] - 2 * a @ b.transpose(0, 2, 1)
-    return np.round(np.maximum(d, 0) * grid) + na[:, :, None] + nb[:, None]
+    return _event_score(phases, clip, kind, nearest_frames(np.concatenate(embs)[np.cumsum([0] + [len(z) for z in embs])[clip] + frame], embs))
 
 # %% ../nbs/30_metrics.ipynb #51547e46
 def event_error_dtw(embs: list, # n arrays (T_i D)
@@ -191,16 +166,138 @@ def event_error_dtw(embs: list, # n arrays (T_i D)
                     cells: int = 1 << 20 # pairs of frames that are worked on at once
                    ) -> Score: # as `event_error`
     "Error of carrying events from clip to clip along the dynamic time warping path."
-    embs, phases = _checked(embs, phases); clip, frame, kind = _queries(phases); n = np.array([len(z) for z in embs])
+    embs, phases = _checked(embs, phases); clip, frame, kind = _queries(phases)
     said = np.full((len(clip), len(embs)), np.nan)
     pairs = np.array([(a, b) for a in np.unique(clip) for b in range(len(embs)) if a != b]).reshape(-1, 2)
-    pairs = pairs[np.lexsort((n[pairs[:, 1]], n[pairs[:, 0]] // 8))]        # like sizes together: little padding
-    while len(pairs):
-        padded = np.maximum.accumulate(n[pairs], 0).prod(1) * np.arange(1, len(pairs) + 1)
-        now, pairs = np.split(pairs, [max(1, np.searchsorted(padded, cells))])
-        carried = _carried(_warp(_costs(embs, now)), *n[now].T)
-        pair, query = np.nonzero(now[:, :1] == clip); said[query, now[pair, 1]] = carried[pair, frame[query]]
+    for which, low, high, _ in warp_paths(embs, pairs, cells=cells):
+        now = pairs[which]; pair, query = np.nonzero(now[:, :1] == clip)
+        said[query, now[pair, 1]] = ((low + high) / 2)[pair, frame[query]]
     return _event_score(phases, clip, kind, said)
+
+# %% ../nbs/30_metrics.ipynb #6b4719bf
+def _warped_labels(x, y, z) -> tuple: # references (T_i D), their phases, targets (T_j D): (J R T) phase by each reference, (J R) cost
+    R, J, start = len(x), len(z), np.cumsum([0] + [len(q) for q in y[:-1]]); y = np.concatenate(y)
+    pairs = np.array([(R + j, i) for j in range(J) for i in range(R)]); said, cost = np.zeros((J * R, max(map(len, z))), np.int64), np.zeros(J * R)
+    for which, low, high, cost[which] in warp_paths(x + z, pairs):
+        middle = (np.where(np.isfinite(low), low + high, 0) // 2).astype(np.int64)
+        said[which, :low.shape[1]] = y[start[pairs[which, 1], None] + middle]
+    return said.reshape(J, R, -1), cost.reshape(J, R)
+
+def _voted(said, cost): # (J R T), (J R) -> (J T) phase of most references; on a tie that of the least costly
+    kinds, rank = np.unique(said), np.argsort(np.argsort(cost, 1, kind='stable'), 1)
+    votes = said[..., None] == kinds; best = (votes * (cost.shape[1] - rank)[..., None, None]).max(1)
+    return kinds[(votes.sum(1) * (cost.shape[1] + 1) + best).argmax(-1)]
+
+# %% ../nbs/30_metrics.ipynb #482a1dad
+def transfer_labels(references: list, # R arrays (T_i D)
+                    reference_phases: list, # R arrays (T_i,)
+                    targets: list, # J arrays (T_j D)
+                    by: str = 'nearest' # or 'dtw', 'dtw_vote'
+                   ) -> list: # J arrays (T_j,) int64
+    "Phases of unlabelled clips from a few labelled ones."
+    (x, y), z = _checked(references, reference_phases, 'reference'), _checked(targets, which='target')[0]
+    if x[0].shape[1] != z[0].shape[1]: raise ValueError(f'target 0: embedding has {z[0].shape[1]} dimensions, expected {x[0].shape[1]} as in the references')
+    def nearest(): return np.split(np.concatenate(y)[nearest_frames(np.concatenate(z), [np.concatenate(x)])[:, 0]], np.cumsum([len(a) for a in z])[:-1])
+    def cut(labels): return [l[:len(a)] for l, a in zip(labels, z)]
+    def dtw(): said, cost = _warped_labels(x, y, z); return cut(said[np.arange(len(z)), cost.argmin(1)])
+    ways = dict(nearest=nearest, dtw=dtw, dtw_vote=lambda: cut(_voted(*_warped_labels(x, y, z))))
+    if by not in ways: raise ValueError(f'by is {by!r}, expected one of {list(ways)}')
+    return ways[by]()
+
+def label_transfer(references: list, # R arrays (T_i D)
+                   reference_phases: list, # R arrays (T_i,)
+                   targets: list, # J arrays (T_j D), none of them a reference
+                   target_phases: list, # J arrays (T_j,)
+                   by: str = 'nearest' # or 'dtw', 'dtw_vote'
+                  ) -> Score: # share of the targets' frames that get their phase; n = frames
+    "Accuracy of labelling clips by a few labelled ones."
+    _refuse_same(references, targets, 'a clip is both reference and target'); true = _checked(targets, target_phases, 'target')[1]
+    return _mean(np.concatenate(transfer_labels(references, reference_phases, targets, by)) == np.concatenate(true))
+
+# %% ../nbs/30_metrics.ipynb #f9740543
+def boundary_error(predicted: list, # n arrays (T_i,) phases as transferred
+                   phases: list # n arrays (T_i,) true phases
+                  ) -> Score: # mean over clips and phases that begin there; n = these
+    "Distance between predicted and true phase boundaries, both ways, as a share of the clip."
+    if len(predicted) != len(phases): raise ValueError(f'{len(predicted)} predictions for {len(phases)} arrays of phases')
+    errors = []
+    for i, (a, b) in enumerate(zip(predicted, phases)):
+        if np.shape(a) != np.shape(b): raise ValueError(f'clip {i}: {np.shape(a)} phases are predicted, expected {np.shape(b)}')
+        said, true, T = events(a), events(b), len(b)
+        for k in {**true, **said}:
+            if k in said and k in true: gap = np.abs(said[k][:, None] - true[k]); errors.append((gap.min(0).mean() + gap.min(1).mean()) / 2 / T)
+            else: at = said.get(k, true.get(k)); errors.append(np.maximum(at, T - at).mean() / T)
+    return _mean(errors)
+
+# %% ../nbs/30_metrics.ipynb #326fea95
+def phase_map(phases, # (n,) of the clip that asks
+              other   # (m,) of the clip that is asked
+             ) -> np.ndarray: # (n,) float64 frames of the other clip; nan before the first and after the last common boundary
+    "Time map that sends each phase boundary to its counterpart and is linear in between; ends count where both clips begin or end in one phase."
+    a, b = events(phases), events(other); n, m = len(phases), len(other)
+    knots = [(t, u) for k in a for t, u in zip(a[k], b.get(k, ())) if len(a[k]) == len(b[k])]
+    knots = np.array(sorted(knots + [(0, 0)] * bool(phases[0] == other[0]) + [(n - 1, m - 1)] * bool(n > 1 and phases[-1] == other[-1])), float).reshape(-1, 2)
+    if not len(knots) or (np.diff(knots, axis=0) < 0).any(): return np.full(n, np.nan) # boundaries come in another order: there is no map
+    return np.interp(np.arange(n), *knots.T, left=np.nan, right=np.nan)
+
+# %% ../nbs/30_metrics.ipynb #a334187a
+def _checked_pairs(a, b, maps) -> tuple: # lists of (n D), (m D) and (n,) of like length
+    (a, _), (b, _) = _checked(a, which='first clip'), _checked(b, which='second clip'); maps = [np.asarray(f, dtype=np.float64) for f in maps]
+    if not len(a) == len(b) == len(maps): raise ValueError(f'{len(a)} first clips, {len(b)} second clips and {len(maps)} maps, expected as many of each')
+    if a[0].shape[1] != b[0].shape[1]: raise ValueError(f'embeddings of first clips have {a[0].shape[1]} dimensions and of second clips {b[0].shape[1]}, expected the same')
+    for i, (x, y, f) in enumerate(zip(a, b, maps)):
+        if f.shape != x.shape[:1] or ((f < 0) | (f > len(y))).any(): raise ValueError(f'pair {i}: the map has shape {f.shape}, expected {x.shape[:1]} frames from 0 to {len(y)}, nan where there is none')
+    return a, b, maps
+
+def _found(a, b, by) -> list: # (n,) frame of b for every frame of a, pair by pair
+    if by == 'nearest': return [nearest_frames(x, [y])[:, 0].astype(float) for x, y in zip(a, b)]
+    if by != 'dtw': raise ValueError(f"by is {by!r}, expected 'nearest' or 'dtw'")
+    P, out = len(a), [None] * len(a)
+    for which, low, high, _ in warp_paths(a + b, [(i, P + i) for i in range(P)]):
+        for i, middle in zip(which, (low + high) / 2): out[i] = middle[:len(a[i])]
+    return out
+
+# %% ../nbs/30_metrics.ipynb #cbd89499
+def correspondence_error(a: list, # P arrays (n_i D)
+                         b: list, # P arrays (m_i D)
+                         maps: list, # P arrays (n_i,): frame of b that belongs to each frame of a, nan where there is none
+                         fps = 30., # of b, one number or P
+                         by: str = 'nearest' # or 'dtw'
+                        ) -> Score: # mean error in milliseconds; n = frames
+    "Error of matching frames where the true time map is known."
+    a, b, maps = _checked_pairs(a, b, maps); scale = 1000 / np.broadcast_to(np.asarray(fps, float), len(a))
+    errors = np.concatenate([np.abs(said - f) * s for said, f, s in zip(_found(a, b, by), maps, scale)])
+    return _mean(errors[np.isfinite(errors)])
+
+def _area(gap): # (n,) difference of two curves at whole times, joined by straight lines -> area between them, time it is known for
+    g, h = np.abs(gap[:-1]), np.abs(gap[1:]); cross = gap[:-1] * gap[1:] < 0
+    area = np.where(cross, (g*g + h*h) / np.where(cross, g + h, 1), g + h) / 2; known = np.isfinite(area)
+    return area[known].sum(), known.sum()
+
+def enclosed_area_error(a: list, b: list, # P arrays (n_i D) and (m_i D)
+                        maps: list, # P arrays (n_i,): frame of b that belongs to each frame of a, nan where there is none
+                        by: str = 'dtw' # or 'nearest'
+                       ) -> Score: # mean share of the rectangle time x length of b; n = pairs
+    "Area enclosed between the predicted and the true alignment path."
+    a, b, maps = _checked_pairs(a, b, maps)
+    areas = [(*_area(said - f), len(y)) for said, f, y in zip(_found(a, b, by), maps, b)]
+    return _mean([area / (time * m) for area, time, m in areas if time])
+
+# %% ../nbs/30_metrics.ipynb #ff69f0aa
+def subclip_localisation(a: list, # P arrays (n_i D) that excerpts are taken of
+                         b: list, # P arrays (m_i D) they are looked for in
+                         bounds, # (P 2) first frame of the excerpt in a, and the first after it
+                         maps: list # P arrays (n_i,): frame of b for each frame of a, nan where there is none
+                        ) -> dict: # subclip_iou, subclip_centre_error (share of b): Scores, n = pairs with a true span
+    "Find an excerpt of one clip in another by warping with open ends (Müller 2007)."
+    a, b, maps = _checked_pairs(a, b, maps); bounds, n = np.asarray(bounds).reshape(-1, 2), np.array([len(x) for x in a])
+    bad = np.flatnonzero((bounds[:, 0] < 0) | (bounds[:, 1] <= bounds[:, 0]) | (bounds[:, 1] > n)) if len(bounds) == len(a) else [0]
+    if len(bad): raise ValueError(f'pair {bad[0]}: the excerpt has bounds {bounds[bad[0]].tolist() if len(bounds) else []}, expected first < last in a clip of {n[bad[0]]} frames, one pair of bounds a clip')
+    cut, P = [x[s:e] for x, (s, e) in zip(a, bounds)], len(a); true, said = np.array([f[[s, e - 1]] for f, (s, e) in zip(maps, bounds)]), np.zeros((P, 2))
+    for which, low, high, _ in warp_paths(cut + b, [(i, P + i) for i in range(P)], open_ends=True): said[which] = np.stack([low.min(1), high.max(1)], 1)
+    known = np.isfinite(true).all(1); (u, v), (s, e), m = true[known].T, said[known].T, np.array([len(y) for y in b])[known]
+    both = np.maximum(np.minimum(e, v) - np.maximum(s, u) + 1, 0); centre = np.abs(s + e - u - v) / 2 / m
+    return dict(subclip_iou=_mean(both / (e - s + v - u + 2 - both)), subclip_centre_error=_mean(centre))
 
 # %% ../nbs/30_metrics.ipynb #b297ae0c
 def _logistic(C: float, params: int): # multinomial logistic regression for so many parameters
@@ -215,9 +312,6 @@ def _probe(name: str, scaler: bool, C: float, params: int): # 'logistic' or 'svm
     if name not in probes: raise ValueError(f'unknown probe {name!r}; expected one of {sorted(probes)}')
     return make_pipeline(*[StandardScaler()] * scaler, probes[name]())
 
-def _refuse_same(train, val):
-    if {id(z) for z in train} & {id(z) for z in val}: raise ValueError('a clip is in both train and val: a probe must be scored on clips it was not fitted on')
-
 # %% ../nbs/30_metrics.ipynb #9462c906
 def phase_classification(train: list, # arrays (T_i D)
                          train_phases: list, # arrays (T_i,)
@@ -225,10 +319,11 @@ def phase_classification(train: list, # arrays (T_i D)
                          val_phases: list, # arrays (T_j,)
                          fractions=(.1, .5, 1.), # shares of training clips
                          probe: str = 'logistic', scaler: bool = False, C: float = 1., # the probe
-                         seed: int = 0 # chooses the clips of a fraction
+                         seed: int = 0, # chooses the clips of a fraction
+                         same_videos: bool = False # True: a clip may be in train and val; warns
                         ) -> dict: # fraction -> accuracy over the frames of val
     "Accuracy of a probe on frozen embeddings, fitted on a fraction of the training clips."
-    _refuse_same(train, val)
+    _refuse_same(train, val, 'a clip is in both train and val', same_videos)
     (x, y), (vx, vy) = _checked(train, train_phases, 'training clip'), _checked(val, val_phases)
     order, vx, vy, scores = np.random.default_rng(seed).permutation(len(x)), np.concatenate(vx), np.concatenate(vy), {}
     for f in fractions:
@@ -248,11 +343,12 @@ def _offsets(embs, phases, kind: int) -> tuple: # frames (N D) of clips that hav
 
 # %% ../nbs/30_metrics.ipynb #3c78e290
 def phase_progression(train: list, train_phases: list, # arrays (T_i D) and (T_i,)
-                      val: list, val_phases: list # of other clips
+                      val: list, val_phases: list, # of other clips
+                      same_videos: bool = False # True: a clip may be in train and val; warns
                      ) -> Score: # mean R^2 over the types of events; n = number of types
     "R^2 of a linear regression of the time to each event, fitted on train."
     from sklearn.linear_model import LinearRegression
-    _refuse_same(train, val)
+    _refuse_same(train, val, 'a clip is in both train and val', same_videos)
     (x, y), (vx, vy) = _checked(train, train_phases, 'training clip'), _checked(val, val_phases)
     scores = []
     for kind in sorted({k for p in y for k in events(p)} & {k for p in vy for k in events(p)}):

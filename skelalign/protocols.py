@@ -4,60 +4,164 @@
 
 # %% ../nbs/32_protocols.ipynb #d162d375
 from __future__ import annotations
-from dataclasses import dataclass, asdict
-import hashlib
-import numpy as np
-from .clip import SkeletonClip, take
-from .metrics import phase_classification, phase_progression, kendalls_tau, retrieval_precision, event_error
+from dataclasses import dataclass, fields, replace
+import hashlib, re, warnings
+import numpy as np, torch
+from einops import rearrange
+from scipy.spatial.distance import cdist
+from .augment import CORRUPTIONS
+from .fusion import delay, without
+from .clip import SkeletonClip, collate, crop_square, take
+from .matching import nearest_others
+from .metrics import Score, average_precision, phase_classification, phase_progression, kendalls_tau, retrieval_precision, event_error, event_error_dtw
 
 # %% auto #0
-__all__ = ['PROTOCOLS', 'Protocol', 'get_protocol', 'crop_clips', 'evaluate']
+__all__ = ['DAMAGE', 'PROTOCOLS', 'LOWER_IS_BETTER', 'Protocol', 'corrupted', 'get_protocol', 'differences', 'one_protocol',
+           'draws_of', 'view_clips', 'corrupt_clips', 'embed_clips', 'retrieval_shares', 'evaluate', 'gain',
+           'gap_closed']
 
 # %% ../nbs/32_protocols.ipynb #09b1eb62
 @dataclass(frozen=True)
 class Protocol:
     "Every convention behind a number."
     name: str                     # as written in tables, e.g. 'casa@full'
-    view: str = 'full'            # 'full', or 'cropped': every clip loses U(0, crop_max) of its length at each end
-    crop_max: float = .3          # share of the clip
+    view: str = 'full'            # 'full'; 'cropped': a clip loses U(0, crop_max) of its length at each end; 'shifted': it waits U(0, shift_max) of it
+    crop_max: float = .3; shift_max: float = .3 # shares of the clip
+    normalise: bool = False       # embeddings scaled to unit length before all else
+    fit_on: str = 'train'         # clips that probe and regression are fitted on: 'train', or 'val' (the clips they are scored on)
     probe: str = 'logistic'       # 'logistic' or 'svm' (RBF kernel)
-    scaler: bool = False          # standardise each dimension before the probe
-    C: float = 1.                 # inverse strength of the probe's regularisation
-    fractions: tuple = (.1, .5, 1.) # of training videos
+    scaler: bool = False; C: float = 1. # standardise each dimension before the probe; inverse strength of its regularisation
+    fractions: tuple = (.1, .5, 1.) # of the clips fitted on
+    labelled: str = 'seed'        # how a fraction is chosen: 'seed' draws its clips, 'first' takes the first ones in order of id
     stride: int = 2               # frames, for Kendall's tau
     distance: str = 'sqeuclidean' # of nearest frames; the first among equals
     ks: tuple = (5, 10, 15)       # neighbours, for retrieval precision
-    missing_phase: str = 'leave_out' # unseen phases count as wrong; clips without an event are left out of that event
-    seed: int = 0                 # of crops and of training fractions
+    searched: str = 'others'      # where neighbours are looked for: 'others' (all other clips) or 'own' (the same clip, the frame itself among them)
+    every: int = 1; average: str = 'frames' # retrieval: every so many frames; mean over 'frames' or over 'clips'
+    event: str = 'first_frame'    # of progression: 'first_frame' of the next phase, or 'last_frame' of a phase
+    missing_phase: str = 'leave_out' # a clip lacks the event: 'leave_out' the clip, 'next' phase, 'carry' the event before, 'start' = frame -1. Unseen phases count as wrong
+    average_precision: bool = False; event_error_dtw: bool = False # slower metrics, on demand
+    corruption: str = ''; amount: float = 0. # of DAMAGE, and how much
+    corrupt: str = 'val'; draws: int = 1 # which clips: 'val' (probe fitted on clean ones) or 'both'; random draws averaged
+    seed: int = 0                 # of crops, shifts, fractions and corruptions
     citation: str = ''            # where the conventions come from
+    def __post_init__(self): _check_protocol(self)
 
-    def __post_init__(self):
-        known = dict(view=('full', 'cropped'), probe=('logistic', 'svm'), distance=('sqeuclidean',), missing_phase=('leave_out',))
-        for field, values in known.items():
-            if getattr(self, field) not in values: raise ValueError(f'protocol {self.name!r}: {field} is {getattr(self, field)!r}, expected one of {values}')
-        if not 0 <= self.crop_max < .5: raise ValueError(f'protocol {self.name!r}: crop_max is {self.crop_max}, expected a share from 0 to below 0.5')
+# %% ../nbs/32_protocols.ipynb #8dd102e9
+def _hidden(stream: str): return lambda batch, seed, amount: without(batch, stream) if amount else batch
+DAMAGE = {**CORRUPTIONS, # name: function (batch, seed, amount) -> batch; what a detector does to joints, and what can happen to a stream
+          'no_rgb': _hidden('rgb'), 'no_skeleton': _hidden('skeleton'),                # amount 1: the stream is not there
+          'rgb_late': lambda batch, seed, amount: delay(batch, round(amount))}         # frames that RGB lags behind the skeleton
+
+_KNOWN = dict(view=('full', 'cropped', 'shifted'), fit_on=('train', 'val'), probe=('logistic', 'svm'), labelled=('seed', 'first'), distance=('sqeuclidean',), searched=('others', 'own'),
+              average=('frames', 'clips'), event=('first_frame', 'last_frame'), missing_phase=('leave_out', 'next', 'carry', 'start'), corrupt=('val', 'both'), corruption=('', *DAMAGE))
+
+def _check_protocol(p: Protocol): # ValueError with one sentence
+    def need(ok, field, expected):
+        if not ok: raise ValueError(f'protocol {p.name!r}: {field} is {getattr(p, field)!r}, expected {expected}')
+    for field, values in _KNOWN.items(): need(getattr(p, field) in values, field, f'one of {values}')
+    need(0 <= p.crop_max < .5, 'crop_max', 'a share from 0 to below 0.5'); need(0 <= p.shift_max <= 1, 'shift_max', 'a share from 0 to 1')
+    for field in ('stride', 'every', 'draws'): need(getattr(p, field) >= 1, field, 'a whole number from 1')
+    need(p.fractions and all(0 < f <= 1 for f in p.fractions), 'fractions', 'shares above 0, at most 1')
+    need(p.event == 'last_frame' or p.missing_phase == 'leave_out', 'missing_phase', "'leave_out', as the event is the first frame of a phase")
+    need(not p.amount or p.corruption, 'amount', '0 without a corruption')
 
 # %% ../nbs/32_protocols.ipynb #406a3b41
-_CASA = dict(citation="Kwon et al., Context-Aware Sequence Alignment using 4D Skeletal Augmentation, CVPR 2022 (released code); evaluation after Dwibedi et al., CVPR 2019")
-PROTOCOLS = {p.name: p for p in (Protocol(f'casa@{view}', view=view, **_CASA) for view in ('full', 'cropped'))}
+_TCC = 'Dwibedi et al., Temporal Cycle-Consistency Learning, CVPR 2019 (google-research/tcc)'
+_RELEASED = dict(
+    casa=dict(citation=f'Kwon et al., Context-Aware Sequence Alignment using 4D Skeletal Augmentation, CVPR 2022, with sound rules for fractions, events and missing phases; evaluation after {_TCC}'),
+    casa_release=dict(labelled='first', event='last_frame', missing_phase='carry', citation='Kwon et al., CVPR 2022 (taeinkwon/CASA)'),
+    tcc=dict(probe='svm', labelled='first', stride=5, event='last_frame', missing_phase='next', citation=_TCC),
+    carl=dict(normalise=True, fractions=(1.,), labelled='first', every=2, average='clips', event='last_frame', citation='Chen et al., Frame-wise Action Representations for Long Videos via Sequence Contrastive Learning, CVPR 2022 (minghchen/CARL_code)'),
+    lav_release=dict(probe='svm', fit_on='val', labelled='first', stride=5, searched='own', average='clips', event='last_frame', missing_phase='start', citation='Haresh et al., Learning by Aligning Videos in Time, CVPR 2021 (trquhuytin/LAV-CVPR21)'))
+PROTOCOLS = {f'{n}@{view}': Protocol(f'{n}@{view}', view=view, **how) for n, how in _RELEASED.items() for view in _KNOWN['view']}
+_NAME = re.compile(r'(\w+@\w+)(?:\+([a-z_]+)=(\d+(?:\.\d+)?))?')
 
-def get_protocol(name) -> Protocol: # the registered protocol of that name; a Protocol is passed through
-    "Look up a protocol by name."
+def corrupted(protocol, # Protocol, or its name
+              corruption: str, # of DAMAGE; with `_both` at its end training clips are damaged, too
+              amount: float, # how much, see there
+              draws: int = 5 # averaged
+             ) -> Protocol: # named base+corruption=amount
+    "A protocol on damaged clips."
+    base, both = get_protocol(protocol), corruption.endswith('_both')
+    if base.corruption: raise ValueError(f'protocol {base.name!r} has a corruption already')
+    return replace(base, name=f'{base.name}+{corruption}={amount:g}', corruption=corruption.removesuffix('_both'), amount=float(amount), corrupt='both' if both else 'val', draws=draws)
+
+def get_protocol(name # a name in PROTOCOLS, with a corruption or without; a Protocol is passed through
+                ) -> Protocol: # frozen
+    "Look up a protocol by name; any corruption and amount can be added to any of them."
     if isinstance(name, Protocol): return name
-    if name not in PROTOCOLS: raise ValueError(f'unknown protocol {name!r}; expected one of {sorted(PROTOCOLS)}')
-    return PROTOCOLS[name]
+    found = _NAME.fullmatch(str(name))
+    if not found or found[1] not in PROTOCOLS: raise ValueError(f'unknown protocol {name!r}; expected one of {sorted(PROTOCOLS)}, or with a corruption, as casa@cropped+missing=0.4')
+    return PROTOCOLS[found[1]] if found[2] is None else corrupted(PROTOCOLS[found[1]], found[2], float(found[3]))
+
+# %% ../nbs/32_protocols.ipynb #b64c6679
+def differences(a, b # protocols, or their names
+               ) -> dict: # field -> (a's value, b's value), name and citation left out
+    "The conventions in which two protocols differ."
+    a, b = get_protocol(a), get_protocol(b)
+    return {f.name: (getattr(a, f.name), getattr(b, f.name)) for f in fields(Protocol) if f.name not in ('name', 'citation') and getattr(a, f.name) != getattr(b, f.name)}
+
+def one_protocol(numbers # what shall stand in one column: a DataFrame with a column `protocol`, or pairs (protocol, value)
+                ) -> Protocol: # of all of them; ValueError if there are two
+    "Refuse to put numbers of different protocols into one column."
+    used = list(dict.fromkeys(numbers['protocol'] if hasattr(numbers, 'columns') else [p for p, _ in numbers]))
+    if not used: raise ValueError('no number was given, so there is no protocol either')
+    first, *others = map(get_protocol, used)
+    for p in others:
+        if clash := differences(first, p): raise ValueError(f'{first.name} and {p.name} cannot stand in one column: they differ in ' + ', '.join(f'{k} ({x!r} against {y!r})' for k, (x, y) in clash.items()))
+    return first
 
 # %% ../nbs/32_protocols.ipynb #97b15722
-def _draws(clip_id: str, seed: int, n: int = 2) -> np.ndarray: # n numbers in [0,1) that belong to this id and seed
-    return np.random.default_rng(list(hashlib.sha256(f'{seed}:{clip_id}'.encode()).digest())).uniform(size=n)
+def _digest(*words) -> bytes: return hashlib.sha256(':'.join(map(str, words)).encode()).digest()
+def draws_of(clip_id: str, # or anything else that can be written down
+             seed, # int or text
+             n: int = 2 # how many
+            ) -> np.ndarray: # (n,) numbers in [0,1)
+    "Random numbers that belong to an id and a seed, whatever else is there."
+    return np.random.default_rng(list(_digest(seed, clip_id))).uniform(size=n)
 
-def crop_clips(clips: list, # SkeletonClips
-               protocol: Protocol # its view, crop_max and seed count
+_FRAMES = ('keypoints', 'score', 'phases', 'rgb', 'features')
+def _waiting(clip: SkeletonClip, first: int, last: int) -> SkeletonClip: # its first and last frame repeated so often
+    at, t = np.clip(np.arange(-first, len(clip) + last), 0, len(clip) - 1), clip.time
+    step = np.median(np.diff(t)) if len(t) > 1 else 1.
+    time = np.concatenate([t[0] - step * np.arange(first, 0, -1), t, t[-1] + step * np.arange(1, last + 1)])
+    return replace(clip, time=time, **{n: getattr(clip, n)[at] for n in _FRAMES if getattr(clip, n) is not None})
+
+def view_clips(clips: list, # SkeletonClips
+               protocol: Protocol|str # its view, crop_max, shift_max and seed count
               ) -> list: # the clips as the protocol sees them; source time is kept
-    "Crop each clip at both ends as the protocol says."
-    if protocol.view == 'full': return list(clips)
-    cut = [(protocol.crop_max * _draws(c.id, protocol.seed) * len(c)).astype(int) for c in clips]
-    return [take(c, slice(first, len(c) - last)) for c, (first, last) in zip(clips, cut)]
+    "Crop each clip at both ends, or let it wait there, as the protocol says."
+    p = get_protocol(protocol)
+    if p.view == 'full': return list(clips)
+    most, salt = (p.crop_max, p.seed) if p.view == 'cropped' else (p.shift_max, f'{p.seed}:shift')
+    ends = [(most * draws_of(c.id, salt) * len(c)).astype(int) for c in clips]
+    return [take(c, slice(a, len(c) - b)) if p.view == 'cropped' else _waiting(c, a, b) for c, (a, b) in zip(clips, ends)]
+
+# %% ../nbs/32_protocols.ipynb #008e1eb1
+def _restored(clip: SkeletonClip, before, after, i: int) -> SkeletonClip: # row i of a corrupted batch as a clip in pixels
+    row = lambda name: None if getattr(after, name) is None else getattr(after, name)[i, :len(clip)].numpy()
+    centre, side = crop_square(clip); new, rgb, features = row('keypoints'), row('rgb'), row('rgb_features')
+    same = new == before.keypoints[i, :len(clip)].numpy()
+    return replace(clip, keypoints=np.where(same, clip.keypoints, new * (side / 2) + centre), score=row('score'),
+                   rgb=clip.rgb if rgb is None else rearrange(rgb, 't c h w -> t h w c'), features=clip.features if features is None else features)
+
+def _something(before, after): # (b t k) scores: where nothing at all would be left of a clip, its best joint stays
+    best = before.flatten(1).argmax(1, keepdim=True); blank = after.flatten(1).sum(1, keepdim=True) == 0
+    kept = torch.where(blank, before.flatten(1).gather(1, best), after.flatten(1).gather(1, best))
+    return after.flatten(1).scatter(1, best, kept).reshape(after.shape)
+
+def corrupt_clips(clips: list, # SkeletonClips of one joint set
+                  name: str, # of DAMAGE
+                  amount: float, # how much, see there
+                  seed=0 # int, or any text; with the clip's id it decides what is drawn
+                 ) -> list: # clips in pixels; frames, time, phases and identity as they were
+    "Damage clips as a detector or a camera would."
+    if name not in DAMAGE: raise ValueError(f'unknown corruption {name!r}; expected one of {sorted(DAMAGE)}')
+    before = collate(clips); seeds = torch.tensor([int.from_bytes(_digest('corrupt', seed, c.id)[:8], 'big') >> 1 for c in clips])
+    after = DAMAGE[name](before, seeds, amount)
+    if name != 'no_skeleton': after = replace(after, score=_something(before.score, after.score))
+    return [_restored(c, before, after, i) for i, c in enumerate(clips)]
 
 # %% ../nbs/32_protocols.ipynb #73a54476
 def _check_split(train, val):
@@ -72,26 +176,106 @@ def _check_split(train, val):
     actions = sorted({c.action for c in [*train, *val]})
     if len(actions) > 1: raise ValueError(f'clips of {len(actions)} actions ({", ".join(actions)}); evaluate one action at a time, phases of different actions share no meaning')
 
-def _embed(embed, clips) -> list: # checked embeddings, one (T_i, D) array a clip
+def embed_clips(embed, # list of SkeletonClips -> list of (T_i, D) arrays
+                clips: list, # SkeletonClips
+                normalise: bool = False # scale every row to unit length
+               ) -> list: # (T_i, D) arrays, one a clip; ValueError naming clip and frame
+    "Embed clips and check what came back."
     embs = [np.asarray(z) for z in embed(clips)]
     if len(embs) != len(clips): raise ValueError(f'the embedding returned {len(embs)} arrays for {len(clips)} clips')
     for z, c in zip(embs, clips):
         if z.ndim != 2 or len(z) != len(c): raise ValueError(f'clip {c.id}: the embedding has shape {z.shape}, expected ({len(c)}, D), one row a frame')
         bad = np.flatnonzero(~np.isfinite(z).all(1))
         if len(bad): raise ValueError(f'clip {c.id}: the embedding is not finite at frame {bad[0]}')
-    return embs
+    return [z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12) for z in embs] if normalise else embs
+
+# %% ../nbs/32_protocols.ipynb #40692317
+def _accuracy(x, y, z, v, p: Protocol) -> dict: # fraction -> Score
+    how = (p.probe, p.scaler, p.C, p.seed, p.fit_on == 'val')
+    if p.labelled == 'seed': return phase_classification(x, y, z, v, p.fractions, *how)
+    used = {f: max(1, int(f * len(x))) for f in p.fractions}
+    return {f: phase_classification(x[:n], y[:n], z, v, (1.,), *how)[1.] for f, n in used.items()}
+
+def _last_frames(phases, n: int, missing: str) -> np.ndarray: # (n-1,) where phases 0..n-2 end, nan = the clip is left out
+    T, last = len(phases), np.full(n - 1, np.nan)
+    for k in range(n - 1):
+        at, later = np.flatnonzero(phases == k), 1 + np.flatnonzero(phases[1:] > k)
+        if missing == 'next': last[k] = T - 1 if not len(later) else later[0] - (phases[later[0] - 1] == k)
+        elif len(at): last[k] = at[-1]
+        elif missing == 'start': last[k] = -1
+        elif missing == 'carry': last[k] = T if k == n - 2 else last[k - 1] if k else np.nan
+    return last
+
+def _progression(x, y, z, v, p: Protocol) -> Score: # mean R^2 over events
+    from sklearn.linear_model import LinearRegression
+    if p.event == 'first_frame': return phase_progression(x, y, z, v, p.fit_on == 'val')
+    n, scores = 1 + max(int(q.max()) for q in [*y, *v]), []
+    target = lambda qs: np.concatenate([(np.arange(len(q))[:, None] - _last_frames(q, n, p.missing_phase)) / len(q) for q in qs])
+    x, z, y, v = np.concatenate(x), np.concatenate(z), target(y), target(v)
+    for k in range(n - 1):
+        a, b = np.isfinite(y[:, k]), np.isfinite(v[:, k])
+        if a.any() and b.sum() > 1: scores.append(LinearRegression().fit(x[a], y[a, k]).score(z[b], v[b, k]))
+    return Score(np.mean(scores) if scores else np.nan, len(scores))
+
+# %% ../nbs/32_protocols.ipynb #eb3a6cfb
+def _own_clip(z, K: int) -> np.ndarray: # (N K) nearest frames of the same clip, the frame itself among them; -1 where there are fewer
+    near = [np.argsort(cdist(q, q, 'sqeuclidean'), axis=1, kind='stable')[:, :K] + s for q, s in zip(z, np.cumsum([0] + [len(q) for q in z[:-1]]))]
+    return np.concatenate([np.pad(n, ((0, 0), (0, K - n.shape[1])), constant_values=-1) for n in near])
+
+def retrieval_shares(z, # list of (T_i D) embeddings
+                     v, # list of (T_i,) phases
+                     protocol: Protocol|str # its ks, searched and every count
+                    ) -> tuple: # (N len(ks)) share of each asking frame's K nearest that have its phase; (N,) number of its clip
+    "Retrieval precision frame by frame."
+    p = get_protocol(protocol); z, v = [q[::p.every].astype(np.float64) for q in z], [q[::p.every] for q in v]
+    clip, label = np.repeat(np.arange(len(z)), [len(q) for q in z]), np.concatenate(v)
+    near = nearest_others(np.concatenate(z), clip, max(p.ks)) if p.searched == 'others' else _own_clip(z, max(p.ks))
+    hit, there = (label[near] == label[:, None]) & (near >= 0), near >= 0
+    return np.stack([hit[:, :k].sum(1) / there[:, :k].sum(1) for k in p.ks], 1), clip
+
+def _retrieval(z, v, p: Protocol) -> dict: # K -> Score
+    if (p.searched, p.every, p.average) == ('others', 1, 'frames'): return retrieval_precision(z, v, p.ks)
+    share, clip = retrieval_shares(z, v, p); frames = np.bincount(clip); weight = np.ones(len(clip)) if p.average == 'frames' else (1 / frames)[clip]
+    return {k: Score(np.average(s, weights=weight), len(clip) if p.average == 'frames' else len(frames)) for k, s in zip(p.ks, share.T)}
 
 # %% ../nbs/32_protocols.ipynb #5d5794f3
+def _scores(x, y, z, v, p: Protocol) -> dict: # metric name -> Score, of one draw
+    rows = {f'phase_classification@{f}': s for f, s in _accuracy(x, y, z, v, p).items()} | dict(phase_progression=_progression(x, y, z, v, p), kendalls_tau=kendalls_tau(z, p.stride))
+    rows |= {f'retrieval_precision@{k}': s for k, s in _retrieval(z, v, p).items()} | dict(event_error=event_error(z, v))
+    if p.event_error_dtw: rows['event_error_dtw'] = event_error_dtw(z, v)
+    if p.average_precision: rows['average_precision'] = average_precision(z, v)
+    return rows
+
 def evaluate(embed, # list of SkeletonClips -> list of (T_i, D) arrays
              train: list, val: list, # labelled SkeletonClips of one action, no clip in both
-             protocol: Protocol|str # or the name of one of PROTOCOLS
+             protocol: Protocol|str # or a name that `get_protocol` knows
             ) -> dict: # metric name -> Score
     "Every metric of a protocol, for one action."
     p = get_protocol(protocol); _check_split(train, val)
-    train, val = (crop_clips(sorted(clips, key=lambda c: c.id), p) for clips in (train, val))
-    x, z = _embed(embed, train), _embed(embed, val); y, v = [c.phases for c in train], [c.phases for c in val]
-    accuracy = phase_classification(x, y, z, v, p.fractions, p.probe, p.scaler, p.C, p.seed)
-    precision = retrieval_precision(z, v, p.ks)
-    return {f'phase_classification@{f}': s for f, s in accuracy.items()} | dict(
-        phase_progression=phase_progression(x, y, z, v), kendalls_tau=kendalls_tau(z, p.stride)) | {
-        f'retrieval_precision@{k}': s for k, s in precision.items()} | dict(event_error=event_error(z, v))
+    train, val = (view_clips(sorted(clips, key=lambda c: c.id), p) for clips in (train, val))
+    if p.fit_on == 'val': warnings.warn(f'{p.name} fits its probe on the {len(val)} clips it is scored on, as that release does: accuracy and progression measure memory, not understanding', stacklevel=2); train = val
+    hurt = lambda clips, draw: corrupt_clips(clips, p.corruption, p.amount, f'{p.seed}:{draw}') if p.corruption else clips
+    look = lambda clips: (embed_clips(embed, clips, p.normalise), [c.phases for c in clips])
+    clean, found = None if p.corrupt == 'both' else look(train), []
+    for draw in range(p.draws): found.append(_scores(*(clean or look(hurt(train, draw))), *look(hurt(val, draw)), p))
+    return {m: Score(np.mean([s[m] for s in found]), sum(s[m].n for s in found)) for m in found[0]}
+
+# %% ../nbs/32_protocols.ipynb #3fc9ec3c
+LOWER_IS_BETTER = ('event_error', 'event_error_dtw', 'correspondence_error_ms', 'subclip_centre_error') # every other metric: up is better
+
+def gain(value, # of a method; number or array
+         reference, # of the control, under the same protocol
+         metric: str # its name decides which way is up
+        ): # number or array, above 0 where the method is better
+    "Gain over a control, the clock unless said otherwise."
+    return (reference - value) if metric in LOWER_IS_BETTER else (value - reference)
+
+def gap_closed(value, # of a method
+               clock, # of the clock
+               ceiling, # of the supervised method
+               metric: str, # its name decides which way is up
+               least: float = .005 # a ceiling that gains less over the clock has no gap to close
+              ) -> float: # 0 as good as the clock, 1 as good as the ceiling; nan without a gap
+    "Share of the gap between clock and supervised ceiling that a method closes."
+    gap = gain(ceiling, clock, metric)
+    return float(gain(value, clock, metric) / gap) if gap > least else float('nan')

@@ -6,155 +6,13 @@
 from __future__ import annotations
 import argparse, ast, contextlib, io, json, os, re, sys, time
 from pathlib import Path
-import numpy as np, pandas as pd
+import pandas as pd
 from .clip import write_atomic
-from .runs import BASE, COST, repo_root, run_grid, say, one_line
+from .runs import repo_root, run_grid, say, one_line
+from .summary import answer, csv_text, headline_md, png_bytes, read_table, tables_md
 
 # %% auto #0
-__all__ = ['LOWER', 'SHORT', 'PROFILES', 'with_means', 'read_table', 'csv_text', 'seed_values', 'better_by', 'results_md',
-           'actions_md', 'lost_md', 'cost_md', 'tables_md', 'about', 'table_names', 'answer', 'figure', 'png_bytes',
-           'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main']
-
-# %% ../nbs/90_reports.ipynb #5287c432
-def with_means(df: pd.DataFrame # rows of `run_grid`
-              ) -> pd.DataFrame: # sorted, with a row `mean` where all actions have a value
-    "Add the mean over actions, for each seed."
-    if (df.action == 'mean').any(): return df
-    own = [c for c in df if c not in BASE and c != 'run']
-    groups = df.groupby(['dataset', 'method', 'protocol', 'metric', 'seed', *own], sort=False, dropna=False)
-    mean = groups.agg(value=('value', 'mean'), n_train=('n_train', 'sum'), n_val=('n_val', 'sum'), actions=('action', 'nunique')).reset_index()
-    mean = mean[mean.actions == mean.dataset.map(df.groupby('dataset').action.nunique())].assign(action='mean', run='')
-    return pd.concat([df.assign(versions=''), mean[df.columns]]).sort_values([c for c in df if c != 'value'], ignore_index=True)
-
-def read_table(csv # path of a csv, or rows
-              ) -> pd.DataFrame: # rows with means
-    "Rows of a table."
-    return with_means(csv) if isinstance(csv, pd.DataFrame) else pd.read_csv(csv, keep_default_na=False)
-
-def csv_text(df: pd.DataFrame # rows of `run_grid`
-            ) -> str: # what stands in the file
-    "The csv of rows of `run_grid`."
-    return with_means(df).to_csv(index=False, float_format='%.6f', lineterminator='\n')
-
-# %% ../nbs/90_reports.ipynb #2114d000
-LOWER = {'event_error', 'event_error_dtw', 'correspondence_error_ms'} # metrics where less is better
-SHORT = {'phase_classification@1.0': 'accuracy', 'phase_progression': 'progression', 'kendalls_tau': 'tau', 'retrieval_precision@5': 'precision@5', 'event_error': 'event error'}
-_FIRST = 'clock index majority raw_keypoints raw_velocities untrained'.split()
-_HIDDEN = {*BASE, 'run', 'device', 'versions'}
-
-def _order(label: str): # controls first, ceiling last
-    m = label.split('+')[0].split(' ')[0]
-    return (_FIRST.index(m) if m in _FIRST else 99, m == 'supervised', '+all' in label, m == 'heatmap', label)
-
-def _by_view(protocols) -> list: return sorted(protocols, key=lambda p: (p.split('@')[0], '@full' not in p, p)) # full first
-
-def seed_values(df: pd.DataFrame, # rows with means
-                action: str = 'mean' # or one action
-               ) -> pd.DataFrame: # index (dataset, protocol, metric, label), one column a seed
-    "Values over seeds; the label is the method and the table's own factors."
-    df = df[df.action == action]
-    label = df.method.astype(str)
-    for c in df:
-        if c not in _HIDDEN: label = label + ' ' + c + '=' + df[c].astype(str)
-    return df.assign(label=label).pivot_table(index=['dataset', 'protocol', 'metric', 'label'], columns='seed', values='value')
-
-# %% ../nbs/90_reports.ipynb #422c5139
-def better_by(a, b, # values over seeds, paired
-              metric: str # decides whether up is better
-             ) -> tuple: # (mean gain of a over b, half width of its 95 % interval); up is better
-    "Paired gain with its t interval; infinite half width where seeds say nothing: one seed, or two controls that have none."
-    from scipy.stats import t
-    d = (a - b).dropna() * (-1 if metric in LOWER else 1); n = len(d)
-    spread = d.std(ddof=1) if n > 1 else 0.
-    return float(d.mean()), float(t.ppf(.975, n - 1) * spread / n**.5) if spread > 1e-9 else np.inf
-
-# %% ../nbs/90_reports.ipynb #9176d10e
-def _pm(v) -> str: # mean +- std over seeds
-    v = v.dropna()
-    return '–' if not len(v) else f'{v.mean():.3f}' + (f' ± {v.std(ddof=1):.3f}' if len(v) > 1 and v.std(ddof=1) > 5e-7 else '')
-
-def _winner(V: pd.DataFrame, metric: str): # the label that beats every other row (ceilings aside) beyond its interval, if any
-    V = V[[not l.startswith('supervised') for l in V.index]]
-    best = (V.mean(axis=1) * (-1 if metric in LOWER else 1)).idxmax() if len(V) else None
-    gains = [better_by(V.loc[best], V.loc[o], metric) for o in V.index if o != best]
-    return best if gains and all(g > h for g, h in gains) else None
-
-def _gains(V: pd.DataFrame, metric: str, label: str) -> list: # gain over the clock, share of the clock-to-supervised gap
-    if 'clock' not in V.index: return ['–', '–']
-    gain, gap = better_by(V.loc[label], V.loc['clock'], metric)[0], better_by(V.loc['supervised'], V.loc['clock'], metric)[0] if 'supervised' in V.index else 0
-    return [f'{gain:+.3f}', f'{100 * gain / gap:.0f} %' if gap > .005 else '–']
-
-def _md(head: list, rows: list) -> str: # a markdown table, first column left, others right
-    return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in [head, ['---'] + ['--:'] * (len(head) - 1), *rows]) + '\n'
-
-# %% ../nbs/90_reports.ipynb #6042e330
-def results_md(V: pd.DataFrame, # of `seed_values`
-               dataset: str, # one of them
-               protocol: str # one of them
-              ) -> str: # a markdown table
-    "Methods against metrics, mean and standard deviation over seeds, with gains over the clock."
-    part = {m: V.loc[(dataset, protocol, m)] for m in SHORT if (dataset, protocol, m) in V.index.droplevel(3)}
-    labels = sorted({l for v in part.values() for l in v.index}, key=_order)
-    judged = [m for m in ('retrieval_precision@5', 'event_error') if m in part]
-    win = {m: _winner(v, m) for m, v in part.items()}
-    cell = lambda m, l: (f'**{_pm(part[m].loc[l])}**' if win[m] == l else _pm(part[m].loc[l])) if l in part[m].index else '–'
-    head = ['method', *[SHORT[m] + (' ↓' if m in LOWER else '') for m in part], *[f'{SHORT[m]}: {w}' for m in judged for w in ('gain', 'gap closed')]]
-    rows = [[f'`{l}`', *[cell(m, l) for m in part], *[x for m in judged for x in (_gains(part[m], m, l) if l in part[m].index else ['–', '–'])]] for l in labels]
-    return _md(head, rows)
-
-def actions_md(df: pd.DataFrame, # rows with means
-               dataset: str, # one of them
-               protocol: str, # one of them
-               labels: list # methods to show
-              ) -> str: # a markdown table
-    "One row an action: accuracy, precision@5 and event error of some methods."
-    metrics = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
-    V = {a: seed_values(df[df.dataset == dataset], a) for a in [*sorted(set(df[df.dataset == dataset].action) - {'mean'}), 'mean']}
-    get = lambda a, m, l: _pm(V[a].loc[(dataset, protocol, m, l)]) if (dataset, protocol, m, l) in V[a].index else '–'
-    return _md(['action', *[f'`{l}` {SHORT[m]}' for m in metrics for l in labels]], [[a, *[get(a, m, l) for m in metrics for l in labels]] for a in V])
-
-# %% ../nbs/90_reports.ipynb #f3167f9f
-def _trained(V: pd.DataFrame, dataset: str) -> list: # labels of methods that learned something, of `seed_values`
-    return sorted(set(V[V.index.get_level_values('protocol') == 'training@full'].loc[[dataset]].index.get_level_values('label')), key=_order) if (dataset, 'training@full') in V.index.droplevel([2, 3]) else []
-
-def lost_md(df: pd.DataFrame, # rows with means
-            dataset: str, # one of them
-            protocol: str, # one of them
-            labels: list # methods to look at
-           ) -> str: # one sentence
-    "In which actions a method is no better than the clock on precision@5 or event error, mean over seeds."
-    lost = []
-    for a in sorted(set(df[df.dataset == dataset].action) - {'mean'}):
-        V = seed_values(df[df.dataset == dataset], a).mean(axis=1)
-        for m in ('retrieval_precision@5', 'event_error'):
-            for l in labels:
-                if {(dataset, protocol, m, x) for x in (l, 'clock')} <= set(V.index) and (V[dataset, protocol, m, l] - V[dataset, protocol, m, 'clock']) * (-1 if m in LOWER else 1) <= 0:
-                    lost.append(f'`{l}` in {a} ({SHORT[m]} {V[dataset, protocol, m, l]:.3f}, clock {V[dataset, protocol, m, "clock"]:.3f})')
-    return 'No better than the clock: ' + ('; '.join(lost) if lost else 'nowhere') + '.\n'
-
-# %% ../nbs/90_reports.ipynb #2851314e
-def cost_md(V: pd.DataFrame, # of `seed_values`
-            dataset: str # one of them
-           ) -> str: # a markdown table, empty if nothing was trained
-    "What training cost, from the records: mean over models and seeds."
-    V = V[V.index.get_level_values('protocol') == 'training@full']
-    if dataset not in V.index.get_level_values('dataset'): return ''
-    C = V.mean(axis=1).loc[dataset, 'training@full'].unstack('metric').reindex(columns=COST)
-    rows = [[f'`{l}`', f'{r.parameters:,.0f}', f'{r.frames_per_second:,.0f}', f'{100 * r.share_outside_model:.0f} %', f'{r.peak_memory_mb:,.0f}', f'{r.seconds:.1f}'] for l, r in C.loc[sorted(C.index, key=_order)].iterrows()]
-    return _md(['method', 'parameters', 'training frames/s', 'step time outside the model', 'peak memory, MB', 'training, s a model'], rows)
-
-def tables_md(csv # path of a csv, or rows
-             ) -> str: # markdown
-    "All tables of a report: results under each protocol, some methods by action, cost."
-    df = read_table(csv); V = seed_values(df); text = ''
-    for d in sorted(set(df.dataset)):
-        protocols = _by_view(set(df[df.dataset == d].protocol) - {'training@full'})
-        for p in protocols: text += f'\n### {d}, {p}\n\n' + results_md(V, d, p)
-        labels = [l for l in ('clock', 'coordinates', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
-        cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
-        if len(labels) > 1: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(df, d, cropped[0], labels) + '\n' + lost_md(df, d, cropped[0], _trained(V, d))
-        if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
-    return text
+__all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main']
 
 # %% ../nbs/90_reports.ipynb #5a966081
 def about(table: str, # name of a table notebook
@@ -171,78 +29,6 @@ def about(table: str, # name of a table notebook
 def table_names(root=None) -> list: # drafts, which start with _, left out
     "Names of the table notebooks."
     return sorted(f.stem for f in (Path(root or repo_root())/'nbs'/'tables').glob('[!_.]*.ipynb') if not f.stem.endswith('.failed'))
-
-# %% ../nbs/90_reports.ipynb #cbe944a4
-def _verdict(V: pd.DataFrame, claim: dict, dataset: str) -> str: # one sentence; V of `seed_values`
-    who, protocol = claim['better'], claim.get('protocol', 'casa@cropped')
-    told, lost = [], {}
-    for m in claim.get('metrics', ['retrieval_precision@5', 'event_error']):
-        if (dataset, protocol, m) not in V.index.droplevel(3): return ''
-        part = V.loc[(dataset, protocol, m)]; rivals = [r for r in claim['than'] if r in part.index]
-        if who not in part.index or not rivals: return ''
-        gains = {r: better_by(part.loc[who], part.loc[r], m) for r in rivals}
-        near = min(rivals, key=lambda r: gains[r][0]); gain, half = gains[near]
-        lost |= {r: m for r in rivals if not gains[r][0] > gains[r][1]}
-        told.append(f'{SHORT.get(m, m)} {part.loc[who].mean():.3f}, {"better" if gain > 0 else "worse"} by {abs(gain):.3f}' + (f' ± {half:.3f}' if np.isfinite(half) else '') + f' than `{near}`')
-    says = 'is not judged (one seed) against' if V.shape[1] < 2 else 'does not beat' if lost else 'beats'
-    whom = claim.get('named') if not lost or set(lost) == set(claim['than']) else None
-    return f'On {dataset}, {protocol}, `{who}` {says} {whom or ", ".join(f"`{r}`" for r in (lost or rivals))}: {"; ".join(told)}.'
-
-def answer(csv, # path of a csv, or rows
-           claims: list # dicts: better, than (list) and, if wanted, named (the list in words), protocol, metrics
-          ) -> str: # one sentence a claim and dataset; the rival that is named last is the nearest
-    "What the data say to a table's claims."
-    df = read_table(csv); V = seed_values(df)
-    return ' '.join(filter(None, (_verdict(V, c, d) for d in sorted(set(df.dataset)) for c in claims))) or 'No claim of this table can be judged on these rows.'
-
-# %% ../nbs/90_reports.ipynb #1dded9ba
-_STYLE = {'font.size': 8.5, 'axes.titlesize': 8.5, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.grid.axis': 'y', 'grid.color': '.92', 'axes.axisbelow': True}
-_BLUE, _ORANGE, _GREEN = '#0173b2', '#de8f05', '#029e73' # seaborn's colour-blind palette
-
-@contextlib.contextmanager
-def _style(): # a reader's own matplotlib settings must not change a byte, nor be changed
-    import matplotlib
-    with matplotlib.rc_context(): matplotlib.rcdefaults(); matplotlib.rcParams.update(_STYLE); yield
-
-def _colour(label: str): return '.45' if label.split('+')[0] in _FIRST else _GREEN if label.startswith('supervised') else _ORANGE if label.startswith('heatmap') else _BLUE
-
-def _panel(ax, part: pd.DataFrame, labels: list, title: str):
-    "Dots of every seed, a bar at their mean, lines at clock and ceiling."
-    for name, style, colour in (('clock', '--', '.45'), ('supervised', '-', _GREEN)):
-        if name in part.index: ax.axvline(part.loc[name].mean(), ls=style, c=colour, lw=1, label={'supervised': 'supervised ceiling'}.get(name, name))
-    for y, l in enumerate(labels):
-        if l not in part.index: continue
-        v = part.loc[l].dropna()
-        ax.plot(v, [y] * len(v), 'o', c=_colour(l), ms=4, alpha=.75, mew=0); ax.plot(v.mean(), y, '|', c=_colour(l), ms=9, mew=1.5)
-    ax.set(title=title, yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - .5, -.5))
-
-# %% ../nbs/90_reports.ipynb #6eee0952
-def figure(csv, # path of a csv, or rows
-           width: float = 6. # inches
-          ): # matplotlib Figure, made without pyplot: no global state
-    "Precision@5 and event error of every method under every protocol."
-    from matplotlib.figure import Figure
-    V = seed_values(read_table(csv)); panels = V.index.droplevel(3).unique()
-    rows = [(d, m) for d in sorted(panels.unique('dataset')) for m in ('retrieval_precision@5', 'event_error') if m in panels.unique('metric')]
-    cols = _by_view(set(panels.unique('protocol')) - {'training@full'})
-    labels = sorted(V.index.unique('label'), key=_order)
-    with _style():
-        fig = Figure(figsize=(width, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained')
-        axes = fig.subplots(len(rows), len(cols), squeeze=False, sharey=True, sharex='row')
-        for (d, m), line in zip(rows, axes):
-            for p, ax in zip(cols, line):
-                if (d, p, m) in panels: _panel(ax, V.loc[(d, p, m)], labels, f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{d}, {p}')
-        handles = axes[0, 0].get_legend_handles_labels()
-        if handles[0]: fig.legend(*handles, loc='outside lower center', ncols=2, frameon=False)
-    return fig
-
-def png_bytes(csv) -> bytes: # the same for the same csv: no date, no software name
-    "The figure of a csv as a png."
-    import PIL.Image
-    drawn, small = io.BytesIO(), io.BytesIO()
-    with _style(): figure(csv).savefig(drawn, format='png')
-    PIL.Image.open(drawn).convert('RGB').quantize(128).save(small, 'png', optimize=True) # a palette: a fourth of the bytes
-    return small.getvalue()
 
 # %% ../nbs/90_reports.ipynb #59573e50
 def _provenance(df: pd.DataFrame, table: str, profile: str, parameters: dict) -> str:
@@ -290,26 +76,17 @@ def index_md(root # repository
         for t in table_names(root):
             me = about(t, root); csv = Path(root)/'reports'/profile/f'{t}.csv'
             if profile not in me: continue
-            says = answer(csv, me.get('claims', [])) if csv.exists() else 'Not run' + (': data not available (what is expected, and where: README.md).' if profile == 'full' else '.')
+            says = answer(csv, me.get('claims', [])) if csv.exists() else 'Not run yet.' + (' It needs the data that README.md describes.' if profile == 'full' else '')
             text += f'| [{t}]({profile}/{t}.md) | {me["question"]} **{says}** `python -m skelalign.reports {t} --profile {profile}` | ' + (f'<img src="{profile}/{t}.png" width="160">' if csv.exists() else '–') + ' |\n'
     return text
 
 # %% ../nbs/90_reports.ipynb #8b1941b1
-_HEADLINE = ('phase_classification@1.0', 'kendalls_tau', 'retrieval_precision@5', 'event_error')
-
 def readme_table(root='.' # repository
                 ) -> str: # markdown, '' if there is no report yet
     "The headline table: main on real data, or on simulated data where that is all there is."
     found = [f for f in (Path(root)/'reports'/p/'main.csv' for p in ('full', 'quick')) if f.exists()]
     if not found: return ''
-    df = read_table(found[0]); V, text = seed_values(df), ''
-    for d in sorted(set(df.dataset)):
-        protocols = _by_view(set(df[df.dataset == d].protocol) - {'training@full'}); P = V.loc[d]
-        labels = sorted(set(P.loc[protocols].index.get_level_values('label')), key=_order)
-        cols = [(p, m) for p in protocols for m in _HEADLINE if not (m == 'kendalls_tau' and p.endswith('@cropped'))]
-        rows = [[f'`{l}`', *[_pm(P.loc[(p, m, l)]) if (p, m, l) in P.index else '–' for p, m in cols]] for l in labels]
-        text += f'{d}, {len(set(df[df.dataset == d].action)) - 1} actions, seeds {", ".join(map(str, V.columns))} ([report](reports/{found[0].parent.name}/main.md)):\n\n' + _md(['method', *[f'{p.split("@")[1]}: {SHORT[m]}{" ↓" if m in LOWER else ""}' for p, m in cols]], rows) + '\n'
-    return text + (answer(df, about('main', root)['claims']) + '\n' if 'main' in table_names(root) else '')
+    return headline_md(found[0], f'reports/{found[0].parent.name}/main.md') + (answer(found[0], about('main', root)['claims']) + '\n' if 'main' in table_names(root) else '')
 
 def refresh_readme(root='.') -> bool: # True if the text changed
     "Put the headline table between the marks of README.md."

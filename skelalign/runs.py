@@ -6,19 +6,18 @@
 from __future__ import annotations
 import ast, contextlib, functools, hashlib, importlib.metadata, importlib.util, json, os, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from dataclasses import asdict
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from .clip import write_atomic
 from .datasets import load
 from .baselines import CONTROLS
 from .training import resolve, fit_method
-from .protocols import PROTOCOLS, evaluate
+from .transfer import describe, judge
 
 # %% auto #0
 __all__ = ['COST', 'BASE', 'fingerprint', 'identify', 'code_hash', 'sources', 'training_sources', 'run_sources', 'repo_root',
            'cache_root', 'run_clips', 'fit_run', 'say', 'one_line', 'execute', 'read_record', 'local_executor',
-           'run_grid']
+           'run_grid', 'measured']
 
 # %% ../nbs/88_runs.ipynb #e65efccb
 def fingerprint(x, # anything JSON can hold
@@ -35,10 +34,9 @@ def identify(run: dict # dataset, action (a name or 'all'), method, seed and, if
     "Write a run out in full: all defaults, all protocol fields."
     if unknown := set(run) - set(_RUN): raise ValueError(f'a run has no field {sorted(unknown)[0]!r}; it has {", ".join(_RUN)}')
     names = run.get('protocols', ['casa@full', 'casa@cropped'])
-    if unknown := set(names) - set(PROTOCOLS): raise ValueError(f'unknown protocol {sorted(unknown)[0]!r}; expected some of {sorted(PROTOCOLS)}')
     seed = 0 if run['method'] in CONTROLS else int(run['seed']) # a control has nothing to draw
     return dict(dataset=run['dataset'], action=run['action'], data=run.get('data', {}), method=run['method'], seed=seed,
-                config=resolve(run['method'], run.get('overrides')), protocols={n: {k: v for k, v in asdict(PROTOCOLS[n]).items() if k != 'citation'} for n in names})
+                config=resolve(run['method'], run.get('overrides')), protocols={n: describe(n) for n in names})
 
 def _name(identity: dict) -> str: return '{dataset}-{action}-{method}-s{seed}-'.format(**identity) + fingerprint(identity, 8)
 
@@ -81,14 +79,17 @@ def sources(*roots: str, # module names without 'skelalign.'
 # %% ../nbs/88_runs.ipynb #e5d9fccd
 _MAKER = dict(simulated='simulate') # which module makes a dataset's clips; 'datasets' reads all others
 
-def training_sources(dataset: str) -> dict: # module -> hash
+def training_sources(run: dict # as for `identify`; its data set and whether it asks for RGB count
+                    ) -> dict: # module -> hash
     "The code that trained weights depend on."
-    maker = _MAKER.get(dataset, 'datasets')
-    return sources('training', maker, without={'simulate', 'datasets'} - {maker})
+    makers = {_MAKER.get(run['dataset'], 'datasets')}
+    if run.get('data', {}).get('rgb'): makers |= {'video'} | ({'render'} if 'simulate' in makers else set())
+    return sources('training', *sorted(makers), without={'simulate', 'datasets', 'render'} - makers)
 
-def run_sources(dataset: str) -> dict: # module -> hash
+def run_sources(run: dict # as for `identify`
+               ) -> dict: # module -> hash
     "The code that a record depends on: training and evaluation."
-    return dict(sorted((training_sources(dataset) | sources('protocols', without={'simulate', 'datasets'})).items()))
+    return dict(sorted((training_sources(run) | sources('transfer', without={'simulate', 'datasets', 'render'})).items()))
 
 # %% ../nbs/88_runs.ipynb #76568cc8
 def repo_root(start='.' # folder to begin at
@@ -105,17 +106,19 @@ def cache_root() -> Path: # need not exist yet
 
 # %% ../nbs/88_runs.ipynb #567d7f92
 @functools.lru_cache(4)
-def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key
-    return load(dataset, **json.loads(options))
+def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see
+    options = json.loads(options); rgb = options.pop('rgb', None)
+    if not rgb: return load(dataset, **options)
+    from skelalign.render import simulated_videos
+    from skelalign.video import attach_rgb
+    return attach_rgb(simulated_videos(cache_root()/'videos', **options) if dataset == 'simulated' else load(dataset, **options), rgb)
 
 def run_clips(run: dict # as for `identify`
              ) -> dict: # action -> (training clips, validation clips)
     "The clips of a run; an 'all' run has several actions."
-    data = run.get('data', {})
-    options = {k: v for k, v in data.items() if k != 'actions'}
-    clips = _clips(run['dataset'], json.dumps(options, sort_keys=True)) # always every action, so that one model and many see the same clips
+    clips = _clips(run['dataset'], json.dumps(run.get('data', {}), sort_keys=True)) # always every action, so that one model and many see the same clips
     known = list(dict.fromkeys(c.action for c in clips))
-    actions = data.get('actions', known) if run['action'] == 'all' else [run['action']]
+    actions = known if run['action'] == 'all' else [run['action']]
     if bad := [a for a in actions if a not in known]: raise ValueError(f'unknown action {bad[0]!r} of {run["dataset"]}; expected one of {known} or "all"')
     return {a: tuple([c for c in clips if c.action == a and c.split == s] for s in ('train', 'val')) for a in actions}
 
@@ -123,21 +126,15 @@ def run_clips(run: dict # as for `identify`
 def fit_run(run: dict, # as for `identify`
             clips: list # training clips
            ): # the embedder of `fit_method`
-    "Train a run, or load its weights; a damaged weights file is said, removed and made again."
+    "Train a run, or load its weights."
     identity = identify(run); method = run['method']
     args = dict(seed=identity['seed'], overrides=run.get('overrides'), progress=False)
     if method in CONTROLS: return fit_method(method, clips, **args)
-    key = fingerprint([{k: v for k, v in identity.items() if k != 'protocols'}, training_sources(run['dataset'])])
+    key = fingerprint([{k: v for k, v in identity.items() if k != 'protocols'}, training_sources(run)])
     weights = cache_root()/'weights'/f'{_name(identity)[:-9]}-{key}.safetensors'
     weights.parent.mkdir(parents=True, exist_ok=True)
     if _too_old(weights): weights.unlink()
-    was_there = weights.exists()
-    try: return fit_method(method, clips, checkpoint=weights, **args)
-    except Exception as e:
-        if not was_there: raise
-        say(f'weights {weights.name} cannot be used ({one_line(e)}): trained again')
-        for f in weights.parent.glob(weights.stem + '*'): f.unlink()
-        return fit_method(method, clips, checkpoint=weights, **args)
+    return fit_method(method, clips, checkpoint=weights, **args) # a damaged file is put aside there, with a warning
 
 def say(sentence: str): # goes to stderr
     "Tell the user."
@@ -158,16 +155,18 @@ def _too_old(path: Path) -> bool: # --force sets SKELALIGN_FORCE to the second i
     return path.exists() and path.stat().st_mtime < float(os.environ.get('SKELALIGN_FORCE') or 0)
 def _sealed(record: dict) -> dict: return record | dict(digest=fingerprint({k: v for k, v in record.items() if k != 'digest'}))
 
+def _made(device: str = 'cpu') -> dict: # where a record comes from: neither date nor host
+    return dict(python=sys.version.split()[0], device=device, threads=torch.get_num_threads(), **{p: importlib.metadata.version(p) for p in ('torch', 'numpy', 'scipy', 'scikit-learn')})
+
 def execute(run: dict # as for `identify`
            ) -> dict: # the record
     "Train one run and evaluate every action under every protocol."
     identity, clips = identify(run), run_clips(run); _forget_peak()
     embed = fit_run(run, [c for train, _ in clips.values() for c in train])
-    results = {a: {p: {m: _number(v) for m, v in evaluate(embed, train, val, PROTOCOLS[p]).items()} for p in identity['protocols']} for a, (train, val) in clips.items()}
+    results = {a: {p: {m: _number(v) for m, v in judge(embed, train, val, p).items()} for p in identity['protocols']} for a, (train, val) in clips.items()}
     log = {k: _number(embed.log[k]) for k in (*COST, 'steps') if embed.log.get(k) is not None} | dict(loss=embed.log.get('loss', [])[::2])
-    made = dict(python=sys.version.split()[0], device=torch.cuda.get_device_name() if embed.log.get('device') == 'cuda' else 'cpu', threads=torch.get_num_threads(),
-                **{p: importlib.metadata.version(p) for p in ('torch', 'numpy', 'scipy', 'scikit-learn')})
-    return _sealed(dict(identity=identity, results=results, clips={a: [len(t), len(v)] for a, (t, v) in clips.items()}, log=log, made=made, sources=run_sources(identity['dataset'])))
+    made = _made(torch.cuda.get_device_name() if embed.log.get('device') == 'cuda' else 'cpu')
+    return _sealed(dict(identity=identity, results=results, clips={a: [len(t), len(v)] for a, (t, v) in clips.items()}, log=log, made=made, sources=run_sources(run)))
 
 # %% ../nbs/88_runs.ipynb #2d3fe044
 def read_record(path, # .json file of a record
@@ -179,7 +178,7 @@ def read_record(path, # .json file of a record
     except ValueError: return None, 'not whole'
     if not isinstance(record, dict) or _sealed(record) != record: return None, 'not whole'
     if record['identity'] != json.loads(json.dumps(identity)): return None, 'of another run'
-    now = run_sources(identity['dataset'])
+    now = run_sources(identity)
     changed = sorted(m for m in {**now, **record['sources']} if now.get(m) != record['sources'].get(m))
     return (None, 'stale: ' + ', '.join(changed) + ' changed') if changed else (record, '')
 
@@ -190,7 +189,7 @@ def _start_worker(parent: int):
     "One thread a worker, the hashes of the code as it was imported, and no life after the parent's."
     import threadpoolctl
     _one_thread(); threadpoolctl.threadpool_limits(1)
-    for name in ('training', 'protocols', 'simulate', 'datasets'): sources(name)
+    for name in ('training', 'transfer', 'simulate', 'datasets', 'render', 'video'): sources(name)
     def watch():
         while os.getppid() == parent: time.sleep(.5)
         os._exit(1)
@@ -273,6 +272,23 @@ def run_grid(runs: list, # runs as dicts, see `identify`
         with contextlib.nullcontext(executor) if executor else local_executor(min(jobs, len(todo))) as pool: _run_all(todo, pool)
     records = [read_record(folder/f'{_name(i)}.json', i)[0] for i in map(identify, runs)]
     rows = [row for run, record in zip(runs, records) for row in _rows(run, record)]
-    return pd.DataFrame(rows)[[*BASE, *[c for c in rows[0] if c not in BASE]]]
+    own = list(dict.fromkeys(c for run in runs for c in run.get('factors', {}))) # what a row has no value of is empty
+    return pd.DataFrame(rows).reindex(columns=[*BASE, *own, 'run', 'device', 'versions']).fillna({c: '' for c in own})
 
 BASE = ['dataset', 'action', 'method', 'protocol', 'metric', 'value', 'seed', 'n_train', 'n_val'] # first columns of every csv
+
+# %% ../nbs/88_runs.ipynb #d9a9c579
+def measured(name: str, # of the measurement, also of its file
+             measure, # function without arguments that returns what JSON can hold
+             modules, # names of the skelalign modules that are measured
+             out: str = '', # folder of the report; its runs/ keeps the record. '' = the cache
+             **settings # what else decides the result: sizes, repeats
+            ) -> tuple: # what `measure` returned, and where it was made
+    "Measure once and keep the result while the measured code stays the same."
+    path, asked = Path(out or cache_root())/'runs'/f'measured-{name}.json', dict(measured=name, settings=settings, sources=sources(*modules))
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(path.read_text())
+        if _sealed(record) == record and record['asked'] == json.loads(json.dumps(asked)) and not _too_old(path): return record['result'], record['made']
+    record = _sealed(dict(asked=asked, result=json.loads(json.dumps(measure())), made=_made()))
+    write_atomic(path, lambda tmp: tmp.write_text(_record_text(record)))
+    return record['result'], record['made']

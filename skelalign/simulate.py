@@ -14,8 +14,8 @@ from .clip import JointSet, PENN13, SkeletonClip
 
 # %% auto #0
 __all__ = ['CHANNELS', 'POINTS', 'TABLES', 'ACTIONS', 'CLEAN', 'pose', 'mirror', 'skeleton', 'stand', 'Action', 'action_table',
-           'key_poses', 'phase_at', 'People', 'Motion', 'move', 'Sensor', 'Camera', 'project', 'look', 'detect',
-           'Performance', 'observe', 'simulate', 'simulated_dataset', 'correspondence']
+           'key_poses', 'phase_at', 'People', 'Motion', 'move', 'Sensor', 'Camera', 'camera_space', 'project', 'look',
+           'detect', 'Performance', 'observe', 'simulate', 'simulated_dataset', 'correspondence']
 
 # %% ../nbs/02_simulate.ipynb #ec2e6d3d
 _SINGLE, _PAIRED = 'turn lean tilt bend twist side nod shake lift'.split(), 'arm arm_out arm_in elbow leg leg_out leg_in knee'.split()
@@ -153,7 +153,12 @@ TABLES['lift_to_shelf'] = Action('bend to the floor, grasp a box, lift it to the
     dict(at=.54, lean=-4, bend=-4, leg=4, knee=6, arm=35, arm_out=5, elbow=95, arm_in=10),
     dict(at=.72, turn=40, twist=30, arm=150, arm_out=5, elbow=20, nod=-20, right_leg=-15, right_knee=15, left_leg=12, left_knee=8),
     dict(at=.78, turn=40, twist=30, lean=6, arm=155, arm_out=5, elbow=5, nod=-20, right_leg=-18, right_knee=25, left_leg=16, left_knee=10), dict(at=1)))
-ACTIONS = {name: table.about for name, table in TABLES.items()} # name -> what it is
+ACTIONS = {name: table.about for name, table in TABLES.items()} # name -> what it is: the default data set
+
+# %% ../nbs/02_simulate.ipynb #edb27da7
+_AIM = dict(arm=64, arm_out=4, arm_in=14, elbow=22, lean=5, bend=4, left_leg=20, left_knee=14, right_leg=-10, right_knee=6)
+TABLES['drill'] = Action('raise a tool to the wall with both hands, aim, drill, stop, lower it', (40, 70), {'raise': 0, 'aim': .26, 'drill': .42, 'stop': .62, 'lower': .76}, (
+    dict(at=0), dict(at=.12, arm=30, elbow=90, arm_in=18, arm_out=4, lean=3), dict(at=.26, **_AIM), dict(at=.76, **_AIM), dict(at=.90, arm=30, elbow=70, arm_in=14, arm_out=4), dict(at=1)))
 
 # %% ../nbs/02_simulate.ipynb #6fcbd0ce
 def action_table(action) -> Action: # name, or an Action of one's own
@@ -244,7 +249,7 @@ class Motion:
 
 # %% ../nbs/02_simulate.ipynb #7e3f8a64
 _BONE = np.unique([n.split('_')[-1] for n in POINTS], return_inverse=True)[1] # left and right share a length
-def move(action: str, # a key of ACTIONS
+def move(action: str, # a key of TABLES
          rng, # numpy Generator
          people: People = People() # how people differ
         ) -> Motion: # bodies in metres, canonical positions, phases
@@ -272,6 +277,7 @@ class Sensor:
     fill: tuple = (.6, .9)     # share of the frame filled by the whole action
     frame_size: tuple = (640, 480)
     noise: float = .01         # std of a joint per axis, in body heights
+    depth: float = 2.          # in 3D: how many times as large the noise is along the line of sight
     correlated: float = .5     # share of its variance that changes slowly
     missing: float = .04       # share of joints not found: bursts, more often on the far side
     outliers: float = .004     # share of joints found somewhere else
@@ -290,13 +296,16 @@ class Camera:
     centre: tuple = (0, 0) # pixels, where the target is seen
     frame_size: tuple = (640, 480)
 
+def camera_space(points, # (... 3) metres, of the world
+                 camera: Camera) -> np.ndarray: # (... 3) metres: x right, y down, z away from the camera, 0 at its lens
+    "The world as the camera has it."
+    R = _rotation('z', camera.roll) @ _rotation('x', camera.pitch) @ _rotation('y', -camera.yaw)
+    return [0, 0, camera.distance] + (points - camera.target) @ R.T * [1, -1, -1]
 def project(points, # (... 3) metres
             camera: Camera) -> tuple: # (... 2) pixels, x right, y down; (...) depth in metres
     "Perspective projection."
-    R = _rotation('z', camera.roll) @ _rotation('x', camera.pitch) @ _rotation('y', -camera.yaw)
-    p = (points - camera.target) @ R.T
-    depth = camera.distance - p[..., 2]
-    return camera.focal * p[..., :2] * [1, -1] / depth[..., None] + camera.centre, depth
+    p = camera_space(points, camera)
+    return camera.focal * p[..., :2] / p[..., 2:] + camera.centre, p[..., 2]
 
 # %% ../nbs/02_simulate.ipynb #8b4f9277
 def look(motion: Motion, rng, sensor: Sensor = Sensor()) -> Camera: # sees every point of every frame
@@ -323,14 +332,16 @@ def _burst(shape, share, rng) -> np.ndarray: # bool, True for that share of fram
     return _smooth(rng, shape, 2.5) > -ndtri(np.clip(share, 0, 1))
 
 # %% ../nbs/02_simulate.ipynb #2dd66db9
-def detect(xy, # (T P 2) pixels
+def detect(xy, # (T P 2) pixels, or (T P 3) metres
            depth, # (T P) metres
-           size, # (T,) pixels a body height
+           size, # (T,) pixels, or metres, a body height
            rng, # numpy Generator
            sensor: Sensor = Sensor() # how good the detector is
-          ) -> tuple: # (T P 2) pixels and (T P) scores, 0 = missing
+          ) -> tuple: # (T P 2|3) as xy, and (T P) scores, 0 = missing
     "What a pose estimator makes of it."
+    if xy.shape[-1] == 3: along = _errors(depth.shape, rng.spawn(1)[0], replace(sensor, noise=sensor.depth * sensor.noise))[0][..., :1]
     error, score = _errors(depth.shape, rng, sensor)
+    if xy.shape[-1] == 3: error = np.concatenate([error, along], -1)
     far = np.clip((depth - depth.mean(1, keepdims=True)) / .2, -1, 1) # -1 near side, 1 far side
     score = np.where(_burst(depth.shape, sensor.missing * (1 + far), rng), 0, score)
     order = np.where(_burst((len(xy), 1), sensor.swaps, rng), _SWAP, np.arange(len(POINTS)))
@@ -350,14 +361,19 @@ class Performance:
     @property
     def events(self) -> dict: return self.motion.events             # phase -> exact times, in frames
 
+# %% ../nbs/02_simulate.ipynb #e207833a
 def observe(motion: Motion, camera: Camera, rng, # numpy Generator of the detector
-            joints: JointSet = PENN13, sensor: Sensor = Sensor(), **identity # id, subject, view, split of the clip
+            joints: JointSet = PENN13, sensor: Sensor = Sensor(), # what the detector names, and how good it is
+            dims: int = 2, # 3: the clip has joints in metres, x right, y down, z away from the camera
+            **identity # id, subject, view, split of the clip
            ) -> Performance:
     "One motion, seen by one camera."
+    if dims not in (2, 3): raise ValueError(f'dims is {dims!r}, expected 2 or 3')
     missing = sorted(set(joints.names) - set(POINTS))
     if missing: raise ValueError(f'simulated people have no {missing[0]!r}, asked for by joint set {joints.name}; expected some of {sorted(POINTS)}')
     pick, (xy, depth) = [POINTS.index(n) for n in joints.names], project(motion.points, camera)
-    kp, score = detect(xy, depth, camera.focal * motion.height / depth.mean(1), rng, sensor)
+    size = camera.focal * motion.height / depth.mean(1)
+    kp, score = detect(xy, depth, size, rng, sensor) if dims == 2 else detect(camera_space(motion.points, camera), depth, np.full_like(size, motion.height), rng, sensor)
     clip = SkeletonClip(kp[:, pick], score[:, pick], joints, camera.frame_size, phases=motion.phases, action=motion.action, **identity)
     return Performance(clip, motion, camera, xy[:, pick], motion.points[:, pick])
 
@@ -368,10 +384,11 @@ def _options(style: dict) -> tuple: # People, Sensor
     if unknown: raise ValueError(f'unknown style parameter {unknown[0]!r}; expected some of {sorted(names[0] | names[1])}')
     return tuple(kind(**{n: v for n, v in style.items() if n in own}) for kind, own in zip((People, Sensor), names))
 
-def simulate(action: str, # a key of ACTIONS
+def simulate(action: str, # a key of TABLES
              n: int = 1, # performances; asking for more never changes the first ones
              seed: int = 0, split: str = 'train', # other seed or split, other people
              joints: JointSet = PENN13, # what the detector names
+             dims: int = 2, # 3: joints in metres, x right, y down, z away from the camera
              **style # fields of People and Sensor
             ) -> list: # n Performances
     "Simulated people: each is fixed by (seed, action, split, index) and the style."
@@ -379,18 +396,19 @@ def simulate(action: str, # a key of ACTIONS
     def one(i):
         body, eye, detector = np.random.default_rng([seed, crc32(action.encode()), crc32(split.encode()), i]).spawn(3)
         motion, name = move(action, body, people), f'{action}-{split or "any"}-{seed}-{i:03d}'
-        return observe(motion, look(motion, eye, sensor), detector, joints, sensor, id=name, subject=name, split=split)
+        return observe(motion, look(motion, eye, sensor), detector, joints, sensor, dims, id=name, subject=name, split=split)
     return [one(i) for i in range(n)]
 
 # %% ../nbs/02_simulate.ipynb #d9b8a609
-def simulated_dataset(actions=None, # names; default all of ACTIONS
+def simulated_dataset(actions=None, # keys of TABLES; default all of ACTIONS
                       n_train: int = 24, n_val: int = 16, # clips of each action
-                      seed: int = 0, joints: JointSet = PENN13, **style # fields of People and Sensor
+                      seed: int = 0, joints: JointSet = PENN13, dims: int = 2, # 3: joints in metres
+                      **style # fields of People and Sensor
                      ) -> list: # SkeletonClips of split 'train' and 'val', with phases
     "The data set of the quick profile."
     actions = list(ACTIONS) if actions is None else [actions] if isinstance(actions, str) else list(actions)
     for a in actions: action_table(a)
-    return [p.clip for a in actions for split, n in (('train', n_train), ('val', n_val)) for p in simulate(a, n, seed, split, joints, **style)]
+    return [p.clip for a in actions for split, n in (('train', n_train), ('val', n_val)) for p in simulate(a, n, seed, split, joints, dims, **style)]
 
 # %% ../nbs/02_simulate.ipynb #1e18c76a
 def correspondence(a: Performance, b: Performance, # of one action

@@ -5,7 +5,7 @@
 # %% ../nbs/24_training.ipynb #7af199aa
 from __future__ import annotations
 import json, math, resource, time, warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
 from torch import nn, Tensor
@@ -13,9 +13,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 from .clip import ClipBatch, collate, write_atomic
+from .sample import fold_seed
 from .augment import two_views
-from .transformer import SpaceTimeTransformer
-from .losses import LOSSES
+from .fusion import build_encoder
+from .losses import HEADS, LOSSES
 from .baselines import CONTROLS, resolve
 
 # %% auto #0
@@ -35,16 +36,14 @@ def learning_rate(step: int, # 0..steps-1
 def _classes(clips: list) -> list: # per clip: (T,) class numbers, one for each (action, phase)
     if missing := [c.id for c in clips if c.phases is None]: raise ValueError(f'clip {missing[0]}: the supervised method needs phases, this clip has none')
     known = {a: i for i, a in enumerate(sorted({(c.action, int(p)) for c in clips for p in np.unique(c.phases)}))}
-    return [np.array([known[c.action, int(p)] for p in c.phases]) for c in clips], len(known)
+    return [np.array([known[c.action, int(p)] for p in c.phases]) for c in clips]
 
 def _objective(model: nn.ModuleDict, views: ClipBatch, loss: dict) -> Tensor:
     "Loss of one batch of views; the model's products in the autocast type, the loss in float32."
-    z = model['encoder'](views)
-    if 'classify' in model: return F.cross_entropy(model['classify'](z).float()[views.valid], views.phases[views.valid])
-    z = model['encoder'].project(z).float()
-    (z0, z1), (t0, t1), (v0, v1) = (x.chunk(2) for x in (z, views.time, views.valid))
-    settings = {k: v for k, v in loss.items() if k != 'name'}
-    return LOSSES[loss['name']](z0, z1, t0, t1, v0, v1, **settings)
+    if 'classify' in model: return F.cross_entropy(model['classify'](model['encoder'](views)).float()[views.valid], views.phases[views.valid])
+    settings = {k: v for k, v in loss.items() if k != 'name'} | ({'head': model['head']} if 'head' in model else {})
+    (t0, t1), (v0, v1) = views.time.chunk(2), views.valid.chunk(2)
+    return sum(LOSSES[loss['name']](*z.float().chunk(2), t0, t1, v0, v1, **settings) for z in model['encoder'].projections(views))
 
 # %% ../nbs/24_training.ipynb #f0b0a551
 def save_checkpoint(path, # .safetensors file
@@ -64,23 +63,30 @@ def load_checkpoint(path, # .safetensors file
 # %% ../nbs/24_training.ipynb #063b32c5
 @dataclass
 class _Run:
-    config: dict; seed: int; data: ClipBatch; model: nn.ModuleDict; optimiser: torch.optim.Optimizer; generator: torch.Generator; device: torch.device
+    config: dict; seed: int; data: ClipBatch; group: Tensor; model: nn.ModuleDict; optimiser: torch.optim.Optimizer; device: torch.device
     step: int = 0
-    log: dict = field(default_factory=lambda: dict(loss=[], seconds=0., outside=0., frames=0))
+    log: dict = field(default_factory=lambda: dict(loss=[], seconds=0., outside=0., frames=0, peak=0.))
+
+def _seen(data: ClipBatch, encoder: dict) -> ClipBatch: # without the streams that the encoder does not look at
+    stream = encoder['fusion']['stream'] if encoder.get('fusion') else encoder['input']
+    return replace(data, rgb=data.rgb if stream == 'rgb' else None, rgb_features=data.rgb_features if stream == 'features' else None)
+
+def _model(config: dict, data: ClipBatch) -> nn.ModuleDict: # encoder, and what else the loss learns
+    name, features = config['loss']['name'], None if data.rgb_features is None else data.rgb_features.shape[-1]
+    if name not in {*LOSSES, 'phase_classification'}: raise ValueError(f"unknown loss {name!r}; expected one of {sorted(LOSSES) + ['phase_classification']}")
+    model = nn.ModuleDict({'encoder': build_encoder(data.joint_set, config['encoder'], features)})
+    if name == 'phase_classification': model['classify'] = nn.Linear(model['encoder'].width, int(data.phases.max()) + 1)
+    if name in HEADS: model['head'] = HEADS[name](model['encoder'].width // (2 if (config['encoder'].get('fusion') or {}).get('form') == 'late' else 1))
+    return model
 
 def _start(config: dict, clips: list, seed: int, device) -> _Run:
     "A fresh run: seeds, data on the device, model, optimiser."
-    torch.manual_seed(seed); generator = torch.Generator().manual_seed(seed)
-    data, supervised = collate(clips), config['loss']['name'] == 'phase_classification'
-    model = nn.ModuleDict({'encoder': SpaceTimeTransformer(data.joint_set.K, **config['encoder'])})
-    if supervised:
-        labels, n = _classes(clips)
-        model['classify'] = nn.Linear(model['encoder'].width, n)
-        for row, label in zip(data.phases, labels): row[:len(label)] = torch.as_tensor(label)
-    elif config['loss']['name'] not in LOSSES: raise ValueError(f"unknown loss {config['loss']['name']!r}; expected one of {sorted(LOSSES) + ['phase_classification']}")
-    model.to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), config['optim']['lr'], weight_decay=config['optim']['weight_decay'])
-    return _Run(config, seed, data.to(device), model, optimiser, generator, device)
+    torch.manual_seed(seed); data, optim = _seen(collate(clips), config['encoder']), config['optim']
+    if config['loss']['name'] == 'phase_classification':
+        for row, label in zip(data.phases, _classes(clips)): row[:len(label)] = torch.as_tensor(label)
+    model, actions = _model(config, data).to(device), sorted({c.action for c in clips})
+    optimiser = torch.optim.AdamW(model.parameters(), optim['lr'], weight_decay=optim['weight_decay'], fused=True)
+    return _Run(config, seed, data.to(device), torch.tensor([actions.index(c.action) for c in clips], device=device), model, optimiser, device)
 
 # %% ../nbs/24_training.ipynb #d49fedee
 def _save(run: _Run, path: Path):
@@ -88,8 +94,8 @@ def _save(run: _Run, path: Path):
     tensors = {f'model.{k}': v for k, v in run.model.state_dict().items()}
     if run.step < run.config['optim']['steps']:
         moments = run.optimiser.state_dict()['state']
-        tensors |= {f'optim.{i}.{k}': v for i, s in moments.items() for k, v in s.items()}
-        tensors |= {'random.views': run.generator.get_state(), 'random.torch': torch.get_rng_state()}
+        tensors |= {f'optim.{i}.{k}': v for i, s in moments.items() for k, v in s.items()} | {'random.torch': torch.get_rng_state()}
+        if run.device.type == 'cuda': tensors['random.cuda'] = torch.cuda.get_rng_state(run.device)
     save_checkpoint(path, tensors, dict(config=run.config, seed=run.seed, step=run.step, log=run.log))
 
 def _restore(run: _Run, path: Path):
@@ -101,24 +107,38 @@ def _restore(run: _Run, path: Path):
     if not (moments := pick('optim.')): return
     state = run.optimiser.state_dict()
     for name, v in moments.items(): i, k = name.split('.'); state['state'].setdefault(int(i), {})[k] = v
-    run.optimiser.load_state_dict(state)
-    run.generator.set_state(tensors['random.views']); torch.set_rng_state(tensors['random.torch'])
+    run.optimiser.load_state_dict(state); torch.set_rng_state(tensors['random.torch'])
+    if run.device.type == 'cuda' and 'random.cuda' in tensors: torch.cuda.set_rng_state(tensors['random.cuda'], run.device)
 
 # %% ../nbs/24_training.ipynb #eeaa6d91
+def _partners(rows: Tensor, group: Tensor, seed: Tensor) -> Tensor: # (b,) another clip of the same action for each row; itself if it is alone
+    order = group.argsort(stable=True); n = group.bincount(); start = n.cumsum(0) - n
+    place, g = order.argsort()[rows] - start[group[rows]], group[rows]
+    step = 1 + fold_seed(seed, 1) % (n[g] - 1).clamp(min=1)
+    return order[start[g] + (place + step) % n[g]]
+
+def _views(run: _Run) -> list: # of ClipBatch, one for each part of the batch; view 0 of every row, then view 1
+    optim, n, settings = run.config['optim'], len(run.data), dict(run.config['views'])
+    chance = torch.Generator().manual_seed(int(fold_seed(run.seed, run.step)) & (2**62 - 1))
+    rows = torch.randperm(n, generator=chance)[:min(optim['batch'], n)].to(run.device)
+    seed = fold_seed(run.seed, run.step, rows)
+    if settings.pop('pair') == 'action': rows = torch.stack([rows, _partners(rows, run.group, seed)])
+    parts = zip(rows.chunk(optim['accumulate'], -1), seed.chunk(optim['accumulate']))
+    return [two_views(run.data, r, s, **settings) for r, s in parts]
+
+# %% ../nbs/24_training.ipynb #2c8692f6
 def _step(run: _Run) -> float: # the loss
     "One optimisation step, timed."
     optim, began = run.config['optim'], time.perf_counter()
-    n = min(optim['batch'], len(run.data))
-    rows = torch.randperm(len(run.data), generator=run.generator)[:n].to(run.device)
-    views = two_views(run.data, rows, run.generator, **run.config['views'])
-    made = time.perf_counter()
+    parts, value = _views(run), 0.; made = time.perf_counter()
     for group in run.optimiser.param_groups: group['lr'] = optim['lr'] * learning_rate(run.step, optim['steps'], optim['warmup'])
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=optim['precision'] == 'bfloat16'): loss = _objective(run.model, views, run.config['loss'])
-    run.optimiser.zero_grad(); loss.backward()
+    run.optimiser.zero_grad()
+    for views in parts:
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=optim['precision'] == 'bfloat16'): loss = _objective(run.model, views, run.config['loss'])
+        share = len(views) / sum(map(len, parts)); (share * loss).backward(); value += share * loss.item() # .item() waits for the device
     nn.utils.clip_grad_norm_(run.model.parameters(), optim['clip_norm']); run.optimiser.step()
-    value, done = loss.item(), time.perf_counter() # .item() waits for the device
-    run.step += 1; log = run.log
-    log['seconds'] += done - began; log['outside'] += made - began; log['frames'] += int(views.valid.sum())
+    run.step += 1; log = run.log; done = time.perf_counter()
+    log['seconds'] += done - began; log['outside'] += made - began; log['frames'] += sum(int(v.valid.sum()) for v in parts)
     if not math.isfinite(value): raise FloatingPointError(f'the loss is {value} at step {run.step}; lower the learning rate')
     return value
 
@@ -131,10 +151,15 @@ def _train(run: _Run, checkpoint: Path|None, progress: bool, every: float):
             value = _step(run)
             if run.step % max(1, steps // 50) == 0 or run.step == steps: run.log['loss'].append([run.step, round(value, 4)])
             bar.update(); bar.set_postfix_str(f"loss {value:.3f}, {run.log['frames'] / run.log['seconds']:.0f} frames/s", refresh=False)
+            if run.step == steps: run.log['peak'] = max(run.log['peak'], _peak_mb(run.device))
             if checkpoint and (run.step == steps or time.monotonic() - saved > every): _save(run, checkpoint); saved = time.monotonic()
     run.model.eval()
 
 # %% ../nbs/24_training.ipynb #84ea8e96
+def _check_seen(clips: list, encoder: dict): # ValueError naming the clip: who has the skeleton only cannot do without it
+    if encoder.get('fusion') or encoder['input'] in ('rgb', 'features'): return
+    if blind := [c for c in clips if not (c.score > 0).any()]: raise ValueError(f'clip {blind[0].id}: no joint is seen in any of its {len(blind[0])} frames; expected at least one, as the encoder sees nothing else')
+
 @dataclass
 class Embedder:
     "Callable: list of SkeletonClips -> list of (T_i, D) float32 arrays."
@@ -143,10 +168,13 @@ class Embedder:
     encoder: nn.Module|None = None # or a network
     log: dict = field(default_factory=dict) # parameters, steps, seconds, frames_per_second, share_outside_model, peak_memory_mb, loss
 
-    def __call__(self, clips: list) -> list: return self.function(clips) if self.encoder is None else embed(self.encoder, clips)
+    def __call__(self, clips: list) -> list:
+        if self.encoder is None: return self.function(clips)
+        _check_seen(clips, self.config['encoder']); return embed(self.encoder, clips)
 
+# %% ../nbs/24_training.ipynb #1cc1a739
 @torch.no_grad()
-def embed(encoder: nn.Module, # SpaceTimeTransformer in eval mode
+def embed(encoder: nn.Module, # of `build_encoder`, in eval mode
           clips: list, # SkeletonClips
           frames: int=4096 # at most so many padded frames in one batch
          ) -> list: # (T_i, D) float32 arrays, in the order of clips
@@ -174,7 +202,7 @@ def fit_method(method: str, # a name in baselines.METHODS
     config = resolve(method, overrides)
     if config['kind'] == 'control': return Embedder(config, CONTROLS[method])
     if not clips: raise ValueError(f'{method}: no training clip was given')
-    torch.set_flush_denormal(True) # the far tails of the Gaussians are denormal numbers, slow and worth nothing
+    _check_seen(clips, config['encoder']); torch.set_flush_denormal(True) # the far tails of the Gaussians are denormal numbers, slow and worth nothing
     run = _start(config, clips, seed, torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu')))
     checkpoint = checkpoint and Path(checkpoint)
     if checkpoint and checkpoint.exists(): _resume(run, checkpoint)
@@ -190,8 +218,10 @@ def _resume(run: _Run, checkpoint: Path):
         aside = checkpoint.with_suffix('.damaged'); checkpoint.replace(aside)
         warnings.warn(f'{e}; it was put aside as {aside.name} and training starts anew')
 
+def _peak_mb(device) -> float: # most memory that the process (or its part of the device) has held, MiB
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
 def _summary(run: _Run) -> dict:
-    log, cuda = run.log, run.device.type == 'cuda'
-    peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    log = run.log
     return dict(parameters=sum(p.numel() for p in run.model.parameters()), steps=run.step, seconds=log['seconds'], loss=log['loss'], device=run.device.type, threads=torch.get_num_threads(),
-                frames_per_second=log['frames'] / log['seconds'] if run.step else 0., share_outside_model=log['outside'] / log['seconds'] if run.step else 0., peak_memory_mb=peak)
+                frames_per_second=log['frames'] / log['seconds'] if run.step else 0., share_outside_model=log['outside'] / log['seconds'] if run.step else 0., peak_memory_mb=log['peak'])

@@ -6,41 +6,30 @@
 from __future__ import annotations
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
-from einops import rearrange
-from .clip import ClipBatch, collate
-from .heatmap import joint_heatmaps
+from einops import rearrange, repeat
+from einops.layers.torch import Rearrange
+from .clip import ClipBatch, JointSet
+from .tokens import frame_tokens, one_of
 
 # %% auto #0
-__all__ = ['POSITIONS', 'READOUTS', 'STEMS', 'RANDOM_OFFSET', 'heatmap_patches', 'rotary', 'sinusoid', 'Attention', 'Block',
-           'HeatmapStem', 'CoordinateStem', 'SpaceTimeTransformer']
-
-# %% ../nbs/14_transformer.ipynb #783d4a6c
-def heatmap_patches(kp: Tensor, # (b t k 2) keypoints in crop units
-                    score: Tensor, # (b t k) in [0,1], 0 = missing
-                    size: int=32, # pixels along a side
-                    patch: int=8, # pixels along the side of a patch, divides size
-                    sigma: float=1.5 # of the Gaussian, in heatmap pixels
-                   ) -> Tensor: # (b t n k*patch*patch), n = (size/patch)^2 patches, row by row
-    "Joint heatmaps cut into patches, in patch order (the same numbers as `joint_heatmaps`)."
-    pixel = torch.arange(size, device=kp.device, dtype=kp.dtype)
-    g = torch.exp(-(pixel - ((kp + 1) * (size / 2) - .5)[..., None])**2 / (2 * sigma**2)) # b t k 2 size
-    if torch.is_autocast_enabled(kp.device.type): g, score = (v.to(torch.get_autocast_dtype(kp.device.type)) for v in (g, score))
-    gx, gy = g.unbind(-2)
-    gy = rearrange(gy * score[..., None], 'b t k (r i) -> b t r 1 k i 1', i=patch)
-    gx = rearrange(gx, 'b t k (c j) -> b t 1 c k 1 j', j=patch)
-    return rearrange(gy * gx, 'b t r c k i j -> b t (r c) (k i j)')
+__all__ = ['AXES', 'POSITIONS', 'READOUTS', 'RANDOM_OFFSET', 'FORMS', 'rotation', 'rotary', 'sinusoid', 'Attention', 'Block',
+           'Readout', 'in_chunks', 'FrameEncoder', 'SpaceTimeTransformer']
 
 # %% ../nbs/14_transformer.ipynb #d1d4f728
-def rotary(x: Tensor, # (b h t d) queries or keys, d even
-           time: Tensor, # (b t) source time, frames
-           base: float=10000. # slowest turn is about one in 2 pi base frames
-          ) -> Tensor: # (b h t d) turned
-    "Turn channel pairs by an angle that grows with time (RoFormer, Su et al. 2021, eq. 15)."
-    d = x.shape[-1]
-    speed = base ** (-torch.arange(0, d, 2, device=x.device, dtype=torch.float32) / d)
-    angle = time[:, None, :, None].float() * speed # b 1 t d/2
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    u, v = x.chunk(2, -1)
+def rotation(time: Tensor, # (b t) source time, frames
+             d: int, # channels to be turned, even
+             base: float=10000. # slowest turn is about one in 2 pi base frames
+            ) -> Tensor: # (2 b t d/2) cosines and sines
+    "Angles that grow with time (RoFormer, Su et al. 2021, eq. 15)."
+    speed = base ** (-torch.arange(0, d, 2, device=time.device, dtype=torch.float32) / d)
+    angle = time[..., None].float() * speed
+    return torch.stack([angle.cos(), angle.sin()])
+
+def rotary(x: Tensor, # (... t d) queries or keys
+           turn: Tensor # (2 ... t d/2) of `rotation`
+          ) -> Tensor: # (... t d) turned
+    "Turn channel pairs (RoFormer, Su et al. 2021, eq. 34)."
+    (cos, sin), (u, v) = turn, x.chunk(2, -1)
     return torch.cat([u * cos - v * sin, u * sin + v * cos], -1)
 
 # %% ../nbs/14_transformer.ipynb #568af1b0
@@ -53,114 +42,175 @@ def sinusoid(time: Tensor, # (b t) time, frames
     angle = time[..., None] * speed
     return torch.cat([angle.sin(), angle.cos()], -1)
 
+# %% ../nbs/14_transformer.ipynb #b52df78a
+def _check_depth(what: str, depth: int):
+    if not isinstance(depth, int) or depth < 0: raise ValueError(f'{what} is {depth!r}, expected a number of blocks from 0')
+
+def _check_heads(width: int, heads: int):
+    if heads < 1 or width < 1 or width % (2 * heads): raise ValueError(f'width {width} is not a multiple of twice the {heads} heads; expected an even number of channels for each head')
+
+def _each_token(x: Tensor|None, form: str, n: int): return None if x is None else repeat(x, form, n=n)
+
 # %% ../nbs/14_transformer.ipynb #6bfe8dce
+AXES = {'time': 'b (n h) t d', 'space': '(b t) h n d', 'both': 'b h (t n) d'} # heads, then who sees whom, then channels
+
 class Attention(nn.Module):
-    "Multi-head self-attention with masked keys and an optional rotary time code."
-    def __init__(self, width: int, heads: int):
-        super().__init__(); self.heads = heads
+    "Multi-head self-attention (Vaswani et al. 2017, section 3.2.2) among the frames of a place, the tokens of a frame, or all."
+    def __init__(self, width: int, heads: int, axis: str='time'):
+        super().__init__(); one_of('axis', axis, AXES); _check_heads(width, heads)
+        self.heads, self.axis = heads, axis
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor, # (b t d)
-                mask: Tensor|None=None, # (b t) bool, True = may be looked at
-                time: Tensor|None=None # (b t) source time for the rotary code
-               ) -> Tensor: # (b t d)
-        q, k, v = rearrange(self.qkv(x), 'b t (c h d) -> c b h t d', c=3, h=self.heads)
-        with torch.autocast(x.device.type, enabled=False):
-            q, k, v = q.float(), k.float(), v.float()
-            if time is not None: q, k = rotary(q, time), rotary(k, time)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[:, None, None])
-        return self.out(rearrange(y, 'b h t d -> b t (h d)'))
+    def forward(self, x: Tensor, # (b t n d)
+                mask: Tensor|None=None, # (b 1|t t) bool, True = the frame may be looked at; in space all may
+                turn: Tensor|None=None # (2 b t d/h/2) rotary code of the frames
+               ) -> Tensor: # (b t n d)
+        sizes, form = dict(b=len(x), t=x.shape[1], n=x.shape[2], h=self.heads), AXES[self.axis]
+        q, k, v = rearrange(self.qkv(x), f'b t n (c h d) -> c {form}', c=3, **sizes)
+        if x.device.type == 'cpu': q, k, v = q.float(), k.float(), v.float() # half-precision attention is slow there
+        if self.axis == 'both': mask, turn = _each_token(mask, 'b q t -> b q (t n)', sizes['n']), _each_token(turn, 'c b t d -> c b (t n) d', sizes['n'])
+        if self.axis != 'space' and turn is not None: q, k = rotary(q, turn[:, :, None]), rotary(k, turn[:, :, None])
+        seen = None if mask is None or self.axis == 'space' else mask[:, None]
+        with torch.autocast('cpu', enabled=False): y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        return self.out(rearrange(y, f'{form} -> b t n (h d)', **sizes))
 
 # %% ../nbs/14_transformer.ipynb #8787021f
 class Block(nn.Module):
-    "Pre-norm transformer block: attention, then a two-layer perceptron with GELU."
-    def __init__(self, width: int, heads: int, expand: int=4):
+    "Pre-norm transformer block: attention along each of the axes in turn, then a two-layer perceptron with GELU."
+    def __init__(self, width: int, heads: int, expand: int=4, axes: tuple=('time',)):
         super().__init__()
-        self.norm1, self.attend, self.norm2 = nn.LayerNorm(width), Attention(width, heads), nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, expand * width), nn.GELU(), nn.Linear(expand * width, width))
+        self.norms, self.attend = nn.ModuleList(nn.LayerNorm(width) for _ in axes), nn.ModuleList(Attention(width, heads, axis) for axis in axes)
+        self.norm, self.mlp = nn.LayerNorm(width), nn.Sequential(nn.Linear(width, expand * width), nn.GELU(), nn.Linear(expand * width, width))
 
-    def forward(self, x: Tensor, mask: Tensor|None=None, time: Tensor|None=None) -> Tensor: # (b t d) -> (b t d)
-        x = x + self.attend(self.norm1(x), mask, time)
-        return x + self.mlp(self.norm2(x))
+    def forward(self, x: Tensor, mask: Tensor|None=None, turn: Tensor|None=None) -> Tensor: # (b t n d) -> (b t n d)
+        for norm, attend in zip(self.norms, self.attend): x = x + attend(norm(x), mask, turn)
+        return x + self.mlp(self.norm(x))
 
 # %% ../nbs/14_transformer.ipynb #cfc19ced
 POSITIONS = ('none', 'relative', 'absolute', 'random_offset')
 READOUTS = ('frame_token', 'mean', 'places')
-
-def _one_of(what: str, value, known):
-    if value not in known: raise ValueError(f'unknown {what} {value!r}; expected one of {sorted(known)}')
+RANDOM_OFFSET = 300. # frames: random_offset starts the clock anywhere in here
+FORMS = { # attention inside the stem (None: no block there, (): blocks without attention), attention of the main blocks, and what those see
+    'factorised': (('space',), ('time',), 'frames'),     # ViViT's model 2
+    'temporal':   ((), ('time',), 'frames'),             # the same without attention in space
+    'spatial':    (('space',), (), 'frames'),            # the same without attention over time
+    'divided':    (None, ('time', 'space'), 'tokens'),   # TimeSformer
+    'joint':      (None, ('both',), 'tokens')}           # every token of every frame
 
 # %% ../nbs/14_transformer.ipynb #e90bcb5d
-class HeatmapStem(nn.Module):
-    "Joint heatmaps -> patch tokens -> spatial attention -> one vector a frame."
-    def __init__(self, joints: int, out: int, size: int=32, patch: int=8, sigma: float=1.5, width: int=64, depth: int=1, heads: int=4, expand: int=4, readout: str='places'):
-        super().__init__()
-        if size % patch: raise ValueError(f'heatmap size {size} is not a multiple of the patch {patch}')
-        _one_of('readout', readout, READOUTS)
-        self.size, self.patch, self.sigma, self.readout = size, patch, sigma, readout
-        places = (size // patch)**2
-        self.embed = nn.Linear(joints * patch**2, width)
-        self.place = nn.Parameter(torch.randn(places, width) * .02)
-        if readout == 'frame_token': self.frame = nn.Parameter(torch.randn(1, width) * .02)
-        self.blocks = nn.ModuleList(Block(width, heads, expand) for _ in range(depth))
-        collected = width * (places if readout == 'places' else 1)
+class Readout(nn.Module):
+    "The tokens of a frame become one vector: side by side, their mean, or the first of them (ViViT's way)."
+    def __init__(self, form: str, n: int, width: int, out: int):
+        super().__init__(); one_of('readout', form, READOUTS); self.form = form
+        collected = width * (n if form == 'places' else 1)
         self.out = nn.Sequential(nn.LayerNorm(collected), nn.Linear(collected, out))
 
-    def forward(self, batch: ClipBatch) -> Tensor: # (b t out)
-        with torch.no_grad(): patches = heatmap_patches(batch.keypoints, batch.score, self.size, self.patch, self.sigma)
-        x = rearrange(self.embed(patches) + self.place, 'b t n d -> (b t) n d')
-        if self.readout == 'frame_token': x = torch.cat([self.frame.to(x.dtype).expand(len(x), 1, -1), x], 1)
-        for block in self.blocks: x = block(x)
-        x = {'frame_token': lambda: x[:, 0], 'mean': lambda: x.mean(1), 'places': lambda: rearrange(x, 'n p d -> n (p d)')}[self.readout]()
-        return rearrange(self.out(x), '(b t) d -> b t d', b=len(batch))
+    def forward(self, x: Tensor) -> Tensor: # (b t n d) -> (b t out)
+        if self.form == 'places': return self.out(rearrange(x, 'b t n d -> b t (n d)'))
+        return self.out(x.mean(2) if self.form == 'mean' else x[:, :, 0])
+
+def in_chunks(f, # ClipBatch -> (b t ...), each frame alone
+              batch: ClipBatch, # of any length
+              frames: int # at most so many at a time
+             ) -> Tensor: # (b t ...) of all frames
+    "The same numbers with less memory."
+    if not batch.valid.numel(): raise ValueError(f'the batch has {batch.valid.shape[1]} frames of {len(batch)} clips, expected at least one of each')
+    n = max(1, frames // len(batch)); starts = range(0, batch.valid.shape[1], n)
+    if len(starts) == 1: return f(batch)
+    return torch.cat([f(batch.map(lambda v: v[:, s:s + n] if v.ndim > 1 else v)) for s in starts], 1) # blur has no time axis
 
 # %% ../nbs/14_transformer.ipynb #c0962e27
-class CoordinateStem(nn.Module):
-    "Coordinates and scores of all joints -> one vector a frame (CASA's input, in 2D)."
-    def __init__(self, joints: int, out: int):
-        super().__init__(); self.embed = nn.Linear(3 * joints, out)
+class FrameEncoder(nn.Module):
+    "Each frame on its own: tokens, blocks among them, one vector (spatial encoder of ViViT, Arnab et al. 2021, section 3.3)."
+    def __init__(self, joint_set: JointSet, input: str='heatmap', out: int=128, axes: tuple|None=('space',), width: int=64, depth: int=1, heads: int=4, expand: int=4,
+                 readout: str='places', chunk: int=1024, **settings):
+        super().__init__(); one_of('readout', readout, READOUTS); _check_heads(width, heads); _check_depth('stem depth', depth)
+        self.tokens = frame_tokens(joint_set, input, width, **settings)
+        self.n, self.width, self.chunk, self.size, self.frame = self.tokens.n, out, chunk, dict(width=width, heads=heads, expand=expand), None
+        if self.n == 1: # nothing to attend to, nothing to read out
+            self.tokens, self.blocks, self.read = frame_tokens(joint_set, input, out, **settings), nn.ModuleList(), Rearrange('b t 1 d -> b t d'); return
+        if readout == 'frame_token':
+            if axes == () or axes and not depth: raise ValueError("readout 'frame_token' reads a token that attention in space has filled, and here is none; expected readout 'places' or 'mean'")
+            self.frame = nn.Parameter(torch.randn(width) * .02)
+        self.blocks = nn.ModuleList(Block(width, heads, expand, axes) for _ in range(0 if axes is None else depth))
+        self.read = Readout(readout, self.n, width, out)
 
-    def forward(self, batch: ClipBatch) -> Tensor: # (b t out)
-        seen = (batch.score > 0)[..., None]
-        x = torch.cat([batch.keypoints * seen, batch.score[..., None]], -1) # a missing joint is (0, 0, score 0)
-        return self.embed(rearrange(x, 'b t k c -> b t (k c)'))
+    def _each(self, batch: ClipBatch) -> Tensor: # (b t n d) tokens after the blocks
+        x = self.tokens(batch)
+        if self.frame is not None: x = torch.cat([repeat(self.frame.to(x.dtype), 'd -> b t 1 d', b=len(x), t=x.shape[1]), x], 2)
+        for block in self.blocks: x = block(x)
+        return x
+
+    def _whole(self, f, batch: ClipBatch) -> Tensor: return in_chunks(f, batch, batch.valid.numel() if self.training else self.chunk)
+    def attended(self, batch: ClipBatch) -> Tensor: return self._whole(self._each, batch) # (b t n d) tokens after the blocks
+    def forward(self, batch: ClipBatch) -> Tensor: return self._whole(lambda part: self.read(self._each(part)), batch) # (b t out)
+
+# %% ../nbs/14_transformer.ipynb #8f29550f
+def _check_options(attention, position, width, heads, depth, cross):
+    one_of('attention', attention, FORMS); one_of('position', position, POSITIONS)
+    _check_heads(width, heads); _check_depth('depth', depth); _check_depth('cross', cross)
+
+def _check_space(n: int, input: str, attention: str):
+    if n == 1 and attention not in ('temporal', 'spatial'):
+        raise ValueError(f"input {input!r} is one token a frame, without a space to attend to; expected attention 'temporal' or 'spatial', got {attention!r}")
 
 # %% ../nbs/14_transformer.ipynb #be7b4ec0
-STEMS = {'heatmap': HeatmapStem, 'coordinates': CoordinateStem}
-RANDOM_OFFSET = 300. # frames: random_offset starts the clock anywhere in here
+def _start(batch: ClipBatch) -> Tensor: return batch.time - batch.time[:, :1] # frames since the clip began
+
+def _time_code(batch: ClipBatch, position: str, width: int, training: bool):
+    "What is added to the frames: (b t 1 width), or None."
+    if position not in ('absolute', 'random_offset'): return None
+    if position == 'absolute': return sinusoid(_start(batch), width)[:, :, None]
+    offset = torch.rand(len(batch), 1, device=batch.time.device) if training else .5 # at test time: the middle of what was seen
+    return sinusoid(_start(batch) + offset * RANDOM_OFFSET, width)[:, :, None]
+
+def _seen(valid: Tensor) -> Tensor: # (b t) -> (b 1 t) keys that may be looked at; all, where none is valid: a softmax over nothing is not a number
+    return (valid | ~valid.any(1, keepdim=True))[:, None]
 
 # %% ../nbs/14_transformer.ipynb #03a2ed45
 class SpaceTimeTransformer(nn.Module):
-    "Frame embeddings from skeletons: a stem for each frame, then attention over time."
-    def __init__(self, joints: int, # K
-                 input: str='heatmap', # 'heatmap' (space-time attention) or 'coordinates' (temporal attention)
-                 position: str='relative', # time code: 'none', 'relative', 'absolute', 'random_offset'
+    "Frame embeddings from a batch of clips: what a frame is, and attention in space and time."
+    def __init__(self, joint_set: JointSet, input: str='heatmap', # of the clips to come; a name in tokens.INPUTS
+                 attention: str='factorised', position: str='relative', # names in FORMS and POSITIONS
                  width: int=128, # of the embedding
-                 depth: int=3, # temporal blocks
-                 heads: int=4, # of temporal attention
-                 stem: dict|None=None # parameters of the stem
-                ):
-        super().__init__()
-        _one_of('input', input, STEMS); _one_of('position', position, POSITIONS)
-        self.position, self.width = position, width
-        self.stem = STEMS[input](joints, width, **(stem or {}))
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
+                 depth: int=3, heads: int=4, # main blocks: over frames; divided, joint: over all tokens, with the stem's width and heads
+                 stem: dict|None=None, features: int|None=None, # parameters of FrameEncoder; how many features a frame, for input 'features'
+                 cross: int=0): # blocks of attention between the two views, in `projections` only (CASA, Kwon et al. 2022)
+        super().__init__(); _check_options(attention, position, width, heads, depth, cross)
+        stem = {**(stem or {}), **(dict(features=features) if input == 'features' else {})}
+        (in_stem, axes, self.sees), self.position, self.width = FORMS[attention], position, width
+        self.stem = FrameEncoder(joint_set, input, width, in_stem, **stem)
+        _check_space(self.stem.n, input, attention)
+        size = self.stem.size if self.sees == 'tokens' else dict(width=width, heads=heads)
+        self.inner, self.head = size['width'], size['width'] // size['heads']
+        self.blocks, self.norm = nn.ModuleList(Block(**size, axes=axes) for _ in range(depth)), nn.LayerNorm(width)
+        self.cross = nn.ModuleList(Block(width, heads) for _ in range(cross))
         self.project = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)) # for the loss only
 
     def forward(self, batch: ClipBatch) -> Tensor: # (b t width) embeddings; those of padded frames mean nothing
-        x = self.stem(batch)
-        code = _time_code(batch, self.position, self.width, self.training)
-        if code is not None: x = x + code
-        time = batch.time if self.position == 'relative' else None
-        for block in self.blocks: x = block(x, batch.valid, time)
-        return self.norm(x)
+        x = self.stem.attended(batch) if self.sees == 'tokens' else rearrange(self.stem(batch), 'b t d -> b t 1 d')
+        x = _over_time(self, x, batch)
+        return self.norm(self.stem.read(x) if self.sees == 'tokens' else rearrange(x, 'b t 1 d -> b t d'))
 
-# %% ../nbs/14_transformer.ipynb #bde65dc4
-def _time_code(batch: ClipBatch, position: str, width: int, training: bool):
-    "What is added to the frames: (b t width), or None."
-    if position not in ('absolute', 'random_offset'): return None
-    since_start = batch.time - batch.time[:, :1]
-    if position == 'absolute': return sinusoid(since_start, width)
-    offset = torch.rand(len(batch), 1, device=batch.time.device) if training else .5 # at test time: the middle of what was seen
-    return sinusoid(since_start + offset * RANDOM_OFFSET, width)
+    def projections(self, batch: ClipBatch) -> list: # of (b t width): what the loss sees; with `cross` the batch is the first views, then the second views of the same clips
+        z = self(batch)
+        return [self.project(_crossed(self.cross, z, batch.valid) if len(self.cross) else z)]
+
+# %% ../nbs/14_transformer.ipynb #e507e41e
+def _over_time(self, x: Tensor, batch: ClipBatch) -> Tensor: # (b t n d) -> (b t n d)
+    code = _time_code(batch, self.position, self.inner, self.training)
+    if code is not None: x = x + code
+    turn, mask = rotation(_start(batch), self.head) if self.position == 'relative' else None, _seen(batch.valid)
+    x = x.masked_fill(~batch.valid[:, :, None, None], 0) # what stands in the padding is not even multiplied by 0
+    for block in self.blocks: x = block(x, mask, turn)
+    return x
+
+# %% ../nbs/14_transformer.ipynb #22c3272e
+def _crossed(blocks: nn.ModuleList, z: Tensor, valid: Tensor) -> Tensor: # (b t d) -> (b t d)
+    if len(z) % 2: raise ValueError(f'cross-attention needs two views of each clip, expected an even number of clips, got {len(z)}')
+    z, valid = (rearrange(v, '(view b) t ... -> b (view t) 1 ...', view=2) for v in (z, valid)) # one after the other
+    view = torch.arange(valid.shape[1], device=z.device) // (valid.shape[1] // 2)
+    mask = valid[:, None, :, 0] & (view[:, None] != view)                                      # only the other one; no time code: it would give the answer away
+    mask = mask | ~mask.any(-1, keepdim=True)
+    for block in blocks: z = block(z, mask)
+    return rearrange(z, 'b (view t) 1 d -> (view b) t d', view=2)

@@ -3,7 +3,8 @@ import io, json, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np, pandas as pd, pytest
 from skelalign import reports, runs
-from skelalign.reports import index_md, main, make, markdown, png_bytes, save, with_means
+from skelalign.reports import index_md, main, make, markdown, save
+from skelalign.summary import png_bytes, with_means
 from skelalign.runs import read_record, run_grid
 from gates import ROOT
 
