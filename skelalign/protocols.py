@@ -80,10 +80,11 @@ _NAME = re.compile(r'(\w+@\w+)(?:\+([a-z_]+)=(\d+(?:\.\d+)?))?')
 def corrupted(protocol, # Protocol, or its name
               corruption: str, # of DAMAGE; with `_both` at its end training clips are damaged, too
               amount: float, # how much, see there
-              draws: int = 5 # averaged
+              draws: int = 5 # averaged; one is enough where nothing is drawn
              ) -> Protocol: # named base+corruption=amount
     "A protocol on damaged clips."
     base, both = get_protocol(protocol), corruption.endswith('_both')
+    if corruption.removesuffix('_both') in DAMAGE.keys() - CORRUPTIONS.keys(): draws = 1 # a stream is there or not
     if base.corruption: raise ValueError(f'protocol {base.name!r} has a corruption already')
     return replace(base, name=f'{base.name}+{corruption}={amount:g}', corruption=corruption.removesuffix('_both'), amount=float(amount), corrupt='both' if both else 'val', draws=draws)
 

@@ -8,11 +8,12 @@ import argparse, ast, contextlib, io, json, os, re, sys, time
 from pathlib import Path
 import pandas as pd
 from .clip import write_atomic
-from .runs import repo_root, run_grid, say, one_line
+from .runs import repo_root, run_grid, run_sources, say, one_line
 from .summary import answer, csv_text, headline_md, png_bytes, read_table, tables_md
 
 # %% auto #0
-__all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main']
+__all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main',
+           'stale_runs']
 
 # %% ../nbs/90_reports.ipynb #5a966081
 def about(table: str, # name of a table notebook
@@ -43,9 +44,12 @@ def markdown(csv # path reports/<profile>/<table>.csv
     csv = Path(csv); table, profile = csv.stem, csv.resolve().parent.name
     me = about(table, repo_root(csv.parent)); df = read_table(csv)
     return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.** {answer(df, me.get("claims", []))}\n\n![{table}]({table}.png)\n\n'
-            'Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
-            'Bold: beats every other row but the ceiling beyond its 95 % interval over seeds. After ± in the answer: that interval of the paired difference.' + f' {me.get("caveat", "")}'.rstrip() + '\n'
+            + (_LEGEND if 'ratio' not in set(df.metric) else 'Medians of alternating repeats in one process and one thread.') + f' {me.get("caveat", "")}'.rstrip() + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
+
+_LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
+            'Bold: beats every other row but the ceiling beyond its 95 % interval over seeds. After ± in the answer: that interval of the paired difference. '
+           'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
 # %% ../nbs/90_reports.ipynb #9b051db4
 def _put(path: Path, content: bytes) -> Path:
@@ -173,9 +177,21 @@ def main(args=None # list of words, default those of the command line
     except ModuleNotFoundError as e: p.error(f'{e.name} is not installed; install the development extra: pip install -e .[dev]')
     except KeyboardInterrupt: say('stopped; the runs that had ended are kept'); return 130
 
+def stale_runs(csv # path of a csv
+              ) -> tuple: # runs made by other code than today's, runs in all
+    "How many of the runs behind a table would be run again."
+    runs = sorted(set(read_table(csv).run.astype(str)) - {''}); old = 0
+    for run in runs:
+        try: record = json.loads(next(Path(csv).parent.glob(f'runs/*-{run}.json')).read_text()); old += record['sources'] != run_sources(record['identity'])
+        except (StopIteration, ValueError, KeyError): old += 1 # no record, or not a whole one
+    return old, len(runs)
+
 def _list(root: Path) -> int:
+    def state(csv):
+        if not csv.exists(): return 'not made'
+        old, n = stale_runs(csv); return 'made' + f', {old} of {n} runs by other code than today\'s' * (old > 0)
     for name in table_names(root):
-        have = [f'{p}: {"made" if (root/"reports"/p/f"{name}.csv").exists() else "not made"}' for p in PROFILES if p in about(name, root)]
+        have = [f'{p}: {state(root/"reports"/p/f"{name}.csv")}' for p in PROFILES if p in about(name, root)]
         print(f'{name:20s} {", ".join(have)}\n    {about(name, root)["question"]}')
     return 0
 

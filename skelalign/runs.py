@@ -82,7 +82,7 @@ _MAKER = dict(simulated='simulate') # which module makes a dataset's clips; 'dat
 def training_sources(run: dict # as for `identify`; its data set and whether it asks for RGB count
                     ) -> dict: # module -> hash
     "The code that trained weights depend on."
-    makers = {_MAKER.get(run['dataset'], 'datasets')}
+    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in run.get('data', {}) else set()) # there the cameras are
     if run.get('data', {}).get('rgb'): makers |= {'video'} | ({'render'} if 'simulate' in makers else set())
     return sources('training', *sorted(makers), without={'simulate', 'datasets', 'render'} - makers)
 
@@ -106,12 +106,13 @@ def cache_root() -> Path: # need not exist yet
 
 # %% ../nbs/88_runs.ipynb #567d7f92
 @functools.lru_cache(4)
-def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see
-    options = json.loads(options); rgb = options.pop('rgb', None)
+def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see, focus = radius of what they see of them
+    options = json.loads(options); rgb, radius = options.pop('rgb', None), options.pop('focus', None)
     if not rgb: return load(dataset, **options)
     from skelalign.render import simulated_videos
-    from skelalign.video import attach_rgb
-    return attach_rgb(simulated_videos(cache_root()/'videos', **options) if dataset == 'simulated' else load(dataset, **options), rgb)
+    from skelalign.video import attach_rgb, focus
+    clips = attach_rgb(simulated_videos(cache_root()/'videos', **options) if dataset == 'simulated' else load(dataset, **options), rgb)
+    return focus(clips, radius) if radius else clips
 
 def run_clips(run: dict # as for `identify`
              ) -> dict: # action -> (training clips, validation clips)

@@ -191,7 +191,7 @@ def curves_md(V: pd.DataFrame, # of `seed_values`
 def speed_md(df: pd.DataFrame # rows with the metrics ratio, seconds, reference_seconds and the columns against, target
             ) -> str: # a markdown table
     "Kernels against their references."
-    value = df.pivot_table(index='method', columns='metric', values='value', sort=False)
+    value = df.pivot_table(index='method', columns='metric', values='value', sort=False).dropna(subset=['ratio'])
     about = df.drop_duplicates('method').set_index('method')
     rows = [[f'`{k}`', about.against[k], f'{1e3 * r.seconds:.2f}', f'{1e3 * r.reference_seconds:.2f}', f'{r.ratio:.1f}', f'{float(about.target[k]):g}' if str(about.target[k]) not in ('', 'nan') else '–'] for k, r in value.iterrows()]
     return _md(['kernel', 'against', 'ms', 'reference, ms', 'times quicker', 'aim'], rows)

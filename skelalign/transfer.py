@@ -103,14 +103,15 @@ def describe(name # of a protocol or of a task, e.g. 'few_shot@cropped'
     return p | (dict(task=task, yaw=yaw, **TASKS[task]) if task else {})
 
 # %% ../nbs/35_transfer.ipynb #39ab3dde
-def view_pairs(clips: list, # SkeletonClips `take@view`; frames of one take belong together
+def view_pairs(clips: list, # SkeletonClips `take@view`; frames of one take and time belong together
                yaw: float|None = None # only pairs of view 0 and this view; default all pairs of different views
               ) -> list: # (clip a, clip b, map)
-    "Clips of one performance seen from two sides, and the map between their frames, which is the identity."
+    "Clips of one performance seen from two sides, and the map between their frames; none where the other side was cut."
     pairs = [(a, b) for a, b in permutations(sorted(clips, key=lambda c: c.id), 2) if a.id.split('@')[0] == b.id.split('@')[0]]
     if yaw is not None: pairs = [(a, b) for a, b in pairs if {float(a.view), float(b.view)} == {0., yaw}]
     if not pairs: raise ValueError(f'no two of {len(clips)} clips are views of one take' + ('' if yaw is None else f' at 0 and {yaw:g} degrees') + "; expected ids like 'take@0' and 'take@45'")
-    return [(a, b, np.arange(len(a), dtype=float)) for a, b in pairs]
+    def partner(a, b): at = np.searchsorted(b.time, a.time).clip(max=len(b) - 1); return np.where(b.time[at] == a.time, at, np.nan)
+    return [(a, b, partner(a, b)) for a, b in pairs]
 
 def judge(embed, # list of SkeletonClips -> list of (T_i, D) arrays
           train: list, val: list, # SkeletonClips of one action
@@ -119,7 +120,7 @@ def judge(embed, # list of SkeletonClips -> list of (T_i, D) arrays
     "Whatever a table asks for, by name."
     task, base, yaw = _task(name)
     if not task: return evaluate(embed, train, val, name)
-    if task == 'correspondence': return evaluate_correspondence(embed, view_pairs(val, yaw), base)
+    if task == 'correspondence': return evaluate_correspondence(embed, view_pairs(view_clips(val, base), yaw), base)
     if task == 'subclips': return evaluate_subclips(embed, labelled_pairs(view_clips(val, base)), base, **TASKS[task])
     references = [r for r in TASKS[task]['references'] if r <= len(train)]
     return {m: i.mean for m, i in few_shot(embed, train, val, base, references, TASKS[task]['draws']).items()}

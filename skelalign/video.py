@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .clip import SkeletonClip, crop_square
+from .clip import SkeletonClip, crop_square, to_crop
 
 # %% auto #0
-__all__ = ['VideoInfo', 'video_info', 'crop_resize', 'read_frames', 'attach_rgb']
+__all__ = ['VideoInfo', 'video_info', 'crop_resize', 'read_frames', 'attach_rgb', 'focus']
 
 # %% ../nbs/08_video.ipynb #1863c85f
 class VideoInfo(NamedTuple):
@@ -115,3 +115,23 @@ def attach_rgb(clips: list, # SkeletonClips with video, 2D
               ) -> list: # the clips with rgb (T size size 3) and square
     "Frames of each clip, cut to its square."
     return [_rgb_of(clip, size, padding) for clip in clips]
+
+# %% ../nbs/08_video.ipynb #4b61ff16
+def _region(clip: SkeletonClip, n: int, radius: float) -> np.ndarray: # (T n n) in [0,1], 1 at the joints; 0 where none is seen
+    a, b = np.array(clip.joint_set.edges).T; xy, seen = to_crop(clip), clip.score > 0
+    points, there = np.concatenate([xy, (xy[:, a] + xy[:, b]) / 2], 1), np.concatenate([seen, seen[:, a] & seen[:, b]], 1)
+    near = np.exp(-((np.arange(n) + .5) * 2 / n - 1 - points[..., None])**2 / (2 * radius**2)).astype(np.float32) # (T P 2 n)
+    m = (near[:, :, 1, :, None] * near[:, :, 0, None] * there[..., None, None]).max(1)
+    return np.where(m > .01, m, 0) # far away is nothing at all, not a little of everything
+
+def focus(clips: list, # SkeletonClips with rgb
+          radius: float = .15 # of the region around each joint, in crop units (the square is 2 wide)
+         ) -> list: # the same clips; their rgb shows the person in each frame's own brightness and nothing else
+    "Hide the background and take out the light."
+    if not 0 < radius < np.inf: raise ValueError(f'radius is {radius}, expected a number of crop units above 0')
+    if bare := [c.id for c in clips if c.rgb is None]: raise ValueError(f'clip {bare[0]} has no rgb to look at; attach_rgb reads it')
+    def one(c):
+        m, v = _region(c, c.rgb.shape[1], radius)[..., None], c.rgb.astype(np.float32); total = m.sum((1, 2), keepdims=True)
+        mean = (m * v).sum((1, 2), keepdims=True) / np.maximum(total, 1e-6); spread = np.sqrt((m * (v - mean)**2).sum((1, 2), keepdims=True) / np.maximum(total, 1e-6))
+        return replace(c, rgb=np.where(total > 1e-3, np.clip(np.round(128 + 48 * m * (v - mean) / np.maximum(spread, 1.)), 0, 255), 0).astype(np.uint8))
+    return [one(c) for c in clips]
