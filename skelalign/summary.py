@@ -290,11 +290,11 @@ def _dots(V: pd.DataFrame, width: float): # every method a row, every seed a dot
     panels = V.index.droplevel(3).unique(); labels = sorted(V.index.unique('label'), key=_order); rows = []
     for d, m in ((d, m) for d in sorted(panels.unique('dataset')) for m in JUDGED):
         protocols = _by_view({p for e, p, n in panels if (e, n) == (d, m)})
-        rows += [(d, m, protocols[i:i+3]) for i in range(0, len(protocols), 3)]
-    fig = Figure(figsize=(width, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained')
+        rows += [(d, m, protocols[i:i+2]) for i in range(0, len(protocols), 2)]
+    fig, where = Figure(figsize=(width, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained'), '{d}, ' * (len({d for d, *_ in rows}) > 1)
     axes = fig.subplots(len(rows), max(len(r[2]) for r in rows), squeeze=False, sharey=True, sharex='row')
     for (d, m, protocols), line in zip(rows, axes):
-        for p, ax in zip(protocols, line): _panel(ax, V.loc[(d, p, m)], labels, f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{d}, {p}')
+        for p, ax in zip(protocols, line): _panel(ax, V.loc[(d, p, m)], labels, f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{where.format(d=d)}{p}')
         for ax in line[len(protocols):]: ax.set_visible(False)
     if (handles := axes[0, 0].get_legend_handles_labels())[0]: fig.legend(*handles, loc='outside lower center', ncols=2, frameon=False)
     return fig
