@@ -77,6 +77,7 @@ _RELEASED = dict(
 PROTOCOLS = {f'{n}@{view}': Protocol(f'{n}@{view}', view=view, **how) for n, how in _RELEASED.items() for view in _KNOWN['view']}
 _NAME = re.compile(r'(\w+@\w+)(?:\+([a-z_]+)=(\d+(?:\.\d+)?))?')
 
+# %% ../nbs/32_protocols.ipynb #26a0d4d3
 def corrupted(protocol, # Protocol, or its name
               corruption: str, # of DAMAGE; with `_both` at its end training clips are damaged, too
               amount: float, # how much, see there
@@ -147,6 +148,7 @@ def _restored(clip: SkeletonClip, before, after, i: int) -> SkeletonClip: # row 
     return replace(clip, keypoints=np.where(same, clip.keypoints, new * (side / 2) + centre), score=row('score'),
                    rgb=clip.rgb if rgb is None else rearrange(rgb, 't c h w -> t h w c'), features=clip.features if features is None else features)
 
+# %% ../nbs/32_protocols.ipynb #83638cdf
 def _something(before, after): # (b t k) scores: where nothing at all would be left of a clip, its best joint stays
     best = before.flatten(1).argmax(1, keepdim=True); blank = after.flatten(1).sum(1, keepdim=True) == 0
     kept = torch.where(blank, before.flatten(1).gather(1, best), after.flatten(1).gather(1, best))

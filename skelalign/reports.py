@@ -177,6 +177,7 @@ def main(args=None # list of words, default those of the command line
     except ModuleNotFoundError as e: p.error(f'{e.name} is not installed; install the development extra: pip install -e .[dev]')
     except KeyboardInterrupt: say('stopped; the runs that had ended are kept'); return 130
 
+# %% ../nbs/90_reports.ipynb #2e5b87ff
 def stale_runs(csv # path of a csv
               ) -> tuple: # runs made by other code than today's, runs in all
     "How many of the runs behind a table would be run again."
