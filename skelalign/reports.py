@@ -80,8 +80,9 @@ def index_md(root # repository
         for t in table_names(root):
             me = about(t, root); csv = Path(root)/'reports'/profile/f'{t}.csv'
             if profile not in me: continue
-            says = answer(csv, me.get('claims', [])) if csv.exists() else 'Not run yet.' + (' It needs the data that README.md describes.' if profile == 'full' else '')
-            text += f'| [{t}]({profile}/{t}.md) | {me["question"]} **{says}** `python -m skelalign.reports {t} --profile {profile}` | ' + (f'<img src="{profile}/{t}.png" width="160">' if csv.exists() else '–') + ' |\n'
+            says = answer(csv, me.get('claims', [])) if csv.exists() else 'Not run yet.' + (' It needs the data that README.md describes.' if me[profile].get('dataset', 'simulated') != 'simulated' else '')
+            name = f'[{t}]({profile}/{t}.md)' if csv.exists() else t # no link to what is not there
+            text += f'| {name} | {me["question"]} **{says}** `python -m skelalign.reports {t} --profile {profile}` | ' + (f'<img src="{profile}/{t}.png" width="160">' if csv.exists() else '–') + ' |\n'
     return text
 
 # %% ../nbs/90_reports.ipynb #8b1941b1

@@ -6,13 +6,14 @@
 from __future__ import annotations
 import contextlib, io
 import numpy as np, pandas as pd
+from .protocols import LOWER_IS_BETTER as LOWER, gain as gain_over, gap_closed
 from .robustness import relative_degradation
 from .runs import BASE, COST, run_grid
 
 # %% auto #0
-__all__ = ['SHORT', 'LOWER', 'JUDGED', 'with_means', 'read_table', 'csv_text', 'seed_values', 'better_by', 'results_md',
-           'actions_md', 'lost_md', 'cost_md', 'parts', 'with_kept', 'curves_md', 'speed_md', 'tables_md',
-           'headline_md', 'answer', 'figure', 'png_bytes']
+__all__ = ['SHORT', 'JUDGED', 'with_means', 'read_table', 'csv_text', 'seed_values', 'better_by', 'results_md', 'actions_md',
+           'lost_md', 'cost_md', 'parts', 'with_kept', 'curves_md', 'speed_md', 'tables_md', 'headline_md', 'answer',
+           'figure', 'png_bytes']
 
 # %% ../nbs/89_summary.ipynb #5287c432
 def with_means(df: pd.DataFrame # rows of `run_grid`
@@ -39,7 +40,6 @@ def csv_text(df: pd.DataFrame # rows of `run_grid`
 SHORT = {'phase_classification@1.0': 'accuracy', 'phase_progression': 'progression', 'kendalls_tau': 'tau', 'retrieval_precision@5': 'precision@5', 'event_error': 'event error',
          'average_precision': 'average precision', 'event_error_dtw': 'event error (DTW)', 'label_transfer@1': 'transfer@1', 'label_transfer@5': 'transfer@5',
          'correspondence_error_ms': 'correspondence error, ms', 'subclip_iou': 'subclip IoU'} # metrics that reports show
-LOWER = {m for m in SHORT if 'error' in m} # metrics where less is better
 JUDGED = [m for m in ('retrieval_precision@5', 'event_error', 'label_transfer@1', 'correspondence_error_ms', 'subclip_iou')] # metrics that decide
 _FIRST = 'clock index majority raw_keypoints raw_velocities untrained'.split()
 _HIDDEN = {*BASE, 'run', 'device', 'versions', 'target', 'against'}
@@ -83,8 +83,8 @@ def _winner(V: pd.DataFrame, metric: str): # the label that beats every other ro
 
 def _gains(V: pd.DataFrame, metric: str, label: str) -> list: # gain over the clock, share of the clock-to-supervised gap
     if 'clock' not in V.index: return ['–', '–']
-    gain, gap = better_by(V.loc[label], V.loc['clock'], metric)[0], better_by(V.loc['supervised'], V.loc['clock'], metric)[0] if 'supervised' in V.index else 0
-    return [f'{gain:+.3f}', f'{100 * gain / gap:.0f} %' if gap > .005 else '–']
+    own, clock, ceiling = (V.loc[l].mean() if l in V.index else np.nan for l in (label, 'clock', 'supervised')); share = gap_closed(own, clock, ceiling, metric)
+    return [f'{gain_over(own, clock, metric):+.3f}', f'{100 * share:.0f} %' if np.isfinite(share) else '–']
 
 def _md(head: list, rows: list) -> str: # a markdown table, first column left, others right
     return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in [head, ['---'] + ['--:'] * (len(head) - 1), *rows]) + '\n'

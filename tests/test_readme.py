@@ -36,6 +36,11 @@ def test_links():
     missing = [p for p in house.links(ROOT/'README.md', TEXT) if HAVE or 'reports/' not in p]
     assert not missing, missing
 
+def test_links_of_the_index():
+    "A table that was not run is named, not linked."
+    index = ROOT/'reports'/'README.md'; missing = list(house.links(index, index.read_text(encoding='utf-8')))
+    assert not missing, missing
+
 def test_commands_exist():
     "Every `make target` README.md names is in the Makefile."
     targets = set(re.findall(r'^([a-z]+):', (ROOT/'Makefile').read_text(), re.M))
