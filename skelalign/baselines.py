@@ -66,6 +66,7 @@ HEATMAP = dict(
                  stem=dict(size=32, patch=8, sigma=1.5, kind='joint', window=None, peak=True, width=64, depth=1, heads=4, expand=4, readout='places')),
     views=VIEWS,
     loss=dict(name='soft_target_contrastive', sigma2=10., tau=.1),
+    across=dict(weight=0., after=.3, tau=.1), # between clips of one action; weight 0: no such lesson
     optim=dict(steps=600, batch=16, accumulate=1, lr=1e-3, weight_decay=1e-4, clip_norm=1., warmup=.3, precision='bfloat16'))
 
 # %% ../nbs/22_baselines.ipynb #57d72eec
@@ -83,17 +84,18 @@ INPUTS = {'heatmap': HEATMAP, 'coordinates': COORDINATES,
           **{f'heatmap_rgb_{form}': _changed(HEATMAP, encoder=dict(fusion=dict(form=form, stream='rgb', dropout=.2, rgb=_RGB))) for form in ('early', 'mid', 'cross', 'gated', 'late')}}
 
 # %% ../nbs/22_baselines.ipynb #7ed80cb6
+_OWN = dict(across=dict(weight=0.)) # the objective alone, as published
 _CASA = dict(loss=dict(name='contrastive_regression', tau=.1, two_way=False, normalise=False),
-             views=dict(frames=64, crop=0., flip=.3, swap=False, rotation=0., scale=0., joint_drop=0.))
+             views=dict(frames=64, crop=0., flip=.3, swap=False, rotation=0., scale=0., joint_drop=0.), **_OWN)
 def _objective(name: str, pair: str = 'copy', **settings) -> dict: # our encoder and views, another lesson
-    return _changed(HEATMAP, loss=dict(name=name, **settings), views=dict(pair=pair))
+    return _changed(HEATMAP, loss=dict(name=name, **settings), views=dict(pair=pair), **_OWN)
 
 EARLIER = {'casa_2d': _changed(COORDINATES, encoder=dict(position='absolute'), **_CASA),
            'casa_3d': _changed(COORDINATES, encoder=dict(position='absolute', stem=dict(dims=3)), **_CASA),
-           'carl': _changed(HEATMAP, encoder=dict(position='absolute')), 'tcn': _objective('tcn'), 'sal': _objective('sal'),
+           'carl': _changed(HEATMAP, encoder=dict(position='absolute'), **_OWN), 'tcn': _objective('tcn'), 'sal': _objective('sal'),
            'tcc': _objective('tcc', 'action'), 'lav': _objective('lav', 'action'), 'gta': _objective('gta', 'action')}
 METHODS = {**{name: dict(kind='control') for name in CONTROLS}, 'untrained': _changed(HEATMAP, optim=dict(steps=0)), **EARLIER, **INPUTS,
-           'supervised': _changed(HEATMAP, loss=dict(name='phase_classification'))}
+           'supervised': _changed(HEATMAP, loss=dict(name='phase_classification'), **_OWN)}
 
 # %% ../nbs/22_baselines.ipynb #c75d7889
 def resolve(method: str, # a key of METHODS

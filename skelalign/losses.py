@@ -4,14 +4,14 @@
 
 # %% ../nbs/20_losses.ipynb #f3fe7a28
 from __future__ import annotations
-import torch
+import torch, torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 from .dtw import pairwise_sqdist
-from .order_losses import _checked, _positive, _at_least_0, _mean, _masked_log_softmax, _unit, _span, tcc, sal, lav, gta, order_head
+from .order_losses import _checked, _positive, _at_least_0, _mean, _masked_log_softmax, _unit, _span, _in_order, tcc, sal, lav, gta, order_head
 
 # %% auto #0
-__all__ = ['LOSSES', 'HEADS', 'soft_target_contrastive', 'contrastive_regression', 'tcn']
+__all__ = ['LOSSES', 'HEADS', 'soft_target_contrastive', 'contrastive_regression', 'tcn', 'path_likelihood']
 
 # %% ../nbs/20_losses.ipynb #409f3578
 def _turn(x: Tensor) -> Tensor: return rearrange(x, 'b i j -> b j i')
@@ -83,6 +83,39 @@ def tcn(z0: Tensor, z1: Tensor, # (b t d) embeddings of the two views; t may dif
     sizes = sum(_mean(z.square().sum(-1), v & w.any(1, keepdim=True)) for z, v, w in ((z0, valid0, valid1), (z1, valid1, valid0)))
     return (one(s, near, valid1) + one(_turn(s), _turn(near), valid0)) / 2 + ridge / 4 * sizes
 
+# %% ../nbs/20_losses.ipynb #98088621
+def _steps(m, moves, like): # (m m) chance of going from j to j'
+    return sum(share * torch.diag_embed(like.new_ones(max(m - k, 0)), k)[:m, :m] for k, share in enumerate(moves[:m]))
+
+def _surprise(p, valid0, valid1, moves, leap): # (b i) -log chance of each frame of view 0, given those before it; p (b i j) sums to 1 over j
+    start, ahead, out = valid1.to(p.dtype) / valid1.sum(1, keepdim=True).clamp(min=1), _steps(p.shape[2], moves, p), []
+    at = start
+    for i, (row, there) in enumerate(zip(p.unbind(1), valid0.unbind(1))):
+        now = row * (start if i == 0 else (1 - leap) * at @ ahead + leap * start)
+        chance = now.sum(1, keepdim=True).clamp(min=torch.finfo(p.dtype).tiny)
+        at = torch.where(there[:, None], now / chance, at); out.append(-chance[:, 0].log())
+    return torch.stack(out, 1)
+
+# %% ../nbs/20_losses.ipynb #fcf5400c
+def path_likelihood(z0: Tensor, z1: Tensor, # (b t d) embeddings of two excerpts of one action; t may differ
+                    time0: Tensor, time1: Tensor, # (b t) source time, frames; only its order counts
+                    valid0: Tensor, valid1: Tensor, # (b t) bool, False = padding
+                    tau: float = .1, # temperature of the cosines
+                    moves: tuple = (.25, .5, .25), # chance of a step of 0, 1, 2 ... frames
+                    leap: float = .001 # chance of a step to anywhere
+                   ) -> Tensor: # scalar
+    "Minus the log likelihood of one excerpt under all forward paths through the other, per frame, both ways (Rabiner 1989, eq. 19-21)."
+    _positive(tau=tau, leap=leap)
+    z0, z1, time0, time1 = _checked(z0, z1, time0, time1, valid0, valid1)
+    (z0, _, v0), (z1, _, v1) = (_in_order(z, t, v) for z, t, v in ((z0, time0, valid0), (z1, time1, valid1)))
+    more = max(v0.shape[1], v1.shape[1]); wide = lambda v: F.pad(v, (0, more - v.shape[-1]))
+    s = F.pad(_cosine(z0, z1) / tau, (0, more - v1.shape[1], 0, more - v0.shape[1])); v0, v1 = wide(v0), wide(v1)
+    s, v, w = torch.cat([s, _turn(s)]), torch.cat([v0, v1]), torch.cat([v1, v0]) # both ways in one pass
+    with torch.autocast(s.device.type, enabled=False):
+        p = torch.where(w[:, None], _masked_log_softmax(s, w[:, None]).exp(), 0.)
+        there, back = _surprise(p, v, w, moves, leap).chunk(2); ok = (v & w.any(1, keepdim=True)).chunk(2)
+    return (_mean(there, ok[0]) + _mean(back, ok[1])) / 2
+
 # %% ../nbs/20_losses.ipynb #95e0aff2
-LOSSES = dict(soft_target_contrastive=soft_target_contrastive, contrastive_regression=contrastive_regression, tcn=tcn, tcc=tcc, sal=sal, lav=lav, gta=gta) # name -> loss
+LOSSES = dict(soft_target_contrastive=soft_target_contrastive, contrastive_regression=contrastive_regression, tcn=tcn, tcc=tcc, sal=sal, lav=lav, gta=gta, path_likelihood=path_likelihood) # name -> loss
 HEADS = dict(sal=order_head) # losses with a learnable part: name -> (width -> nn.Module), passed as head=

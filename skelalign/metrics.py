@@ -11,18 +11,22 @@ from .clip import events
 from .matching import identical_rows, nearest_frames, nearest_others, products, warp_paths
 
 # %% auto #0
-__all__ = ['Score', 'kendalls_tau', 'retrieval_precision', 'average_precision', 'event_error', 'event_error_dtw',
+__all__ = ['Score', 'kendalls_tau', 'retrieval_precision', 'average_precision', 'event_pairs', 'event_error', 'event_error_dtw',
            'transfer_labels', 'label_transfer', 'boundary_error', 'phase_map', 'correspondence_error',
-           'enclosed_area_error', 'subclip_localisation', 'phase_classification', 'phase_progression']
+           'enclosed_area_error', 'subclip_localisation', 'fit_classification', 'phase_classification',
+           'fit_progression', 'phase_progression']
 
 # %% ../nbs/30_metrics.ipynb #77bc8957
 class Score(np.float64):
-    "A value that remembers the number `n` of frames or pairs it was taken over."
-    def __new__(cls, value, n): self = super().__new__(cls, value); self.n = int(n); return self
-    def __reduce__(self): return Score, (float(self), self.n)
+    "A value that remembers the number `n` of frames or pairs it was taken over and, where clips share in it, the score and weight of each (nan = none)."
+    def __new__(cls, value, n, clips=None, weights=None): self = super().__new__(cls, value); self.n, self.clips, self.weights = int(n), clips, weights; return self
+    def __reduce__(self): return Score, (float(self), self.n, self.clips, self.weights)
 
 def _mean(values) -> Score: # nan with n=0 where nothing could be scored
     return Score(np.mean(values) if len(values) else np.nan, len(values))
+
+def _by_clip(values, clip) -> Score: # (N,) value of each frame, (N,) number of its clip, each at least once
+    frames = np.bincount(clip); return Score(np.mean(values), len(values), np.bincount(clip, values) / frames, frames.astype(float))
 
 # %% ../nbs/30_metrics.ipynb #89e9f3ae
 def _checked(embs, phases=None, which='clip') -> tuple: # lists of (T D) float64 and (T,) int64; ValueError names the clip and the frame
@@ -90,12 +94,12 @@ def retrieval_precision(embs: list, # n arrays (T_i D)
                         phases: list, # n arrays (T_i,)
                         ks=(5, 10, 15), # numbers of neighbours
                         search=nearest_others # (x (N D), clip (N,), K) -> (N K) frames, -1 for none; or `approximate_others`
-                       ) -> dict: # K -> mean share of the K nearest frames in other clips that have the frame's phase
+                       ) -> dict: # K -> mean share of the K nearest frames in other clips that have the frame's phase; also clip by clip
     "Precision of retrieving frames of the same phase from other clips."
     x, y, clip = _frames(embs, phases, 'retrieval')
     if min(ks) < 1: raise ValueError(f'ks are {tuple(ks)}, expected numbers of neighbours from 1')
     near = search(x, clip, min(max(ks), len(x))); hits = (y[near] == y[:, None]) & (near >= 0); others = len(x) - np.bincount(clip)[clip]
-    return {k: _mean(hits[:, :k].sum(1) / np.minimum(k, others)) for k in ks} # fewer than K other frames: all of them
+    return {k: _by_clip(hits[:, :k].sum(1) / np.minimum(k, others), clip) for k in ks} # fewer than K other frames: all of them
 
 # %% ../nbs/30_metrics.ipynb #f247c5b3
 def _ap_sorted(d, error, hit): # (n N) float64 distances >= 0, (n 1) their error, (n N) bool -> (n,) average precision, (n,) whether it is unsure
@@ -142,23 +146,31 @@ def _queries(phases): # occurrences of events as arrays: clip, frame, type
     rows = [(i, t, k) for i, p in enumerate(phases) for k, at in events(p).items() for t in at]
     return np.array(rows, np.int64).reshape(-1, 3).T
 
-def _event_score(phases, clip, kind, predicted) -> Score: # predicted (Q n): where each occurrence is said to be in each clip
-    errors, T = [], np.array([len(p) for p in phases]); found = [events(p) for p in phases]
-    for j, at in enumerate(found):
+def _event_pairs(phases, clip, kind, predicted) -> tuple: # predicted (Q n): where each occurrence is said to be in each clip
+    total, asked = np.zeros((2, len(phases), len(phases)))
+    for j, at in enumerate(map(events, phases)):
         for k, true in at.items():
-            asked = (kind == k) & (clip != j)
-            errors.append(np.abs(predicted[asked, j, None] - true).min(1) / T[j])
-    return _mean(np.concatenate(errors) if errors else [])
+            who = (kind == k) & (clip != j)
+            np.add.at(total[:, j], clip[who], np.abs(predicted[who, j, None] - true).min(1) / len(phases[j])); np.add.at(asked[:, j], clip[who], 1)
+    return np.divide(total, asked, out=np.full(total.shape, np.nan), where=asked > 0), asked
+
+def _pooled(errors, asked) -> Score: # of all questions
+    return Score(np.nansum(errors * asked) / asked.sum() if asked.any() else np.nan, asked.sum())
 
 # %% ../nbs/30_metrics.ipynb #be4f7cba
+def event_pairs(embs: list, # n arrays (T_i D)
+                phases: list # n arrays (T_i,)
+               ) -> tuple: # (n n) mean error of the questions from a clip (row) to another (column), nan = none; (n n) how many there were
+    "The event error, pair by pair."
+    embs, phases = _checked(embs, phases); clip, frame, kind = _queries(phases)
+    at = np.cumsum([0] + [len(z) for z in embs])[clip] + frame
+    return _event_pairs(phases, clip, kind, nearest_frames(np.concatenate(embs)[at], embs) if len(at) else None)
+
 def event_error(embs: list, # n arrays (T_i D)
                 phases: list # n arrays (T_i,)
                ) -> Score: # mean |predicted - true| / length of the clip that is asked; n = questions asked
     "Error of carrying events from clip to clip by the nearest frame."
-    embs, phases = _checked(embs, phases)
-    clip, frame, kind = _queries(phases)
-    if not len(clip): return _mean([])
-    return _event_score(phases, clip, kind, nearest_frames(np.concatenate(embs)[np.cumsum([0] + [len(z) for z in embs])[clip] + frame], embs))
+    return _pooled(*event_pairs(embs, phases))
 
 # %% ../nbs/30_metrics.ipynb #51547e46
 def event_error_dtw(embs: list, # n arrays (T_i D)
@@ -172,7 +184,7 @@ def event_error_dtw(embs: list, # n arrays (T_i D)
     for which, low, high, _ in warp_paths(embs, pairs, cells=cells):
         now = pairs[which]; pair, query = np.nonzero(now[:, :1] == clip)
         said[query, now[pair, 1]] = ((low + high) / 2)[pair, frame[query]]
-    return _event_score(phases, clip, kind, said)
+    return _pooled(*_event_pairs(phases, clip, kind, said))
 
 # %% ../nbs/30_metrics.ipynb #6b4719bf
 def _warped_labels(x, y, z) -> tuple: # references (T_i D), their phases, targets (T_j D): (J R T) phase by each reference, (J R) cost
@@ -302,7 +314,7 @@ def subclip_localisation(a: list, # P arrays (n_i D) that excerpts are taken of
 # %% ../nbs/30_metrics.ipynb #b297ae0c
 def _logistic(C: float, params: int): # multinomial logistic regression for so many parameters
     from sklearn.linear_model import LogisticRegression
-    return LogisticRegression(C=C, solver='newton-cholesky', tol=1e-8, max_iter=100) if params <= 1024 else LogisticRegression(C=C, tol=1e-5, max_iter=1000)
+    return LogisticRegression(C=C, max_iter=20000, **(dict(solver='newton-cholesky', tol=1e-8) if params <= 1024 else dict(tol=1e-5)))
 
 def _probe(name: str, scaler: bool, C: float, params: int): # 'logistic' or 'svm'; whether to standardise; inverse regularisation; phases x D
     from sklearn.pipeline import make_pipeline
@@ -310,29 +322,35 @@ def _probe(name: str, scaler: bool, C: float, params: int): # 'logistic' or 'svm
     from sklearn.svm import SVC
     probes = dict(logistic=lambda: _logistic(C, params), svm=lambda: SVC(C=C))
     if name not in probes: raise ValueError(f'unknown probe {name!r}; expected one of {sorted(probes)}')
-    return make_pipeline(*[StandardScaler()] * scaler, probes[name]())
+    return make_pipeline(*[StandardScaler(with_std=scaler)] * (scaler or name == 'logistic'), probes[name]())
 
 # %% ../nbs/30_metrics.ipynb #9462c906
-def phase_classification(train: list, # arrays (T_i D)
-                         train_phases: list, # arrays (T_i,)
-                         val: list, # arrays (T_j D) of other clips
-                         val_phases: list, # arrays (T_j,)
-                         fractions=(.1, .5, 1.), # shares of training clips
-                         probe: str = 'logistic', scaler: bool = False, C: float = 1., # the probe
-                         seed: int = 0, # chooses the clips of a fraction
-                         same_videos: bool = False # True: a clip may be in train and val; warns
-                        ) -> dict: # fraction -> accuracy over the frames of val
+def fit_classification(train: list, # arrays (T_i D)
+                       train_phases: list, # arrays (T_i,)
+                       fractions=(.1, .5, 1.), # shares of training clips
+                       probe: str = 'logistic', scaler: bool = False, C: float = 1., # the probe
+                       seed: int|None = 0 # chooses the clips of a fraction; None: the first ones
+                      ): # function of val and val_phases as in `phase_classification`
+    "Fit a probe on each fraction of the training clips."
+    x, y = _checked(train, train_phases, 'training clip'); order = np.arange(len(x)) if seed is None else np.random.default_rng(seed).permutation(len(x))
+    def fitted(f):
+        used = sorted(order[:max(1, int(f * len(x)))]); fx, fy = (np.concatenate([q[i] for i in used]) for q in (x, y)); seen = len(np.unique(fy))
+        return _probe(probe, scaler, C, seen * fx.shape[1]).fit(fx, fy).predict if seen > 1 else lambda z: fy[:1]
+    said = {f: fitted(f) for f in fractions}
+    def score(val, val_phases):
+        z, v = _checked(val, val_phases); clip, z, v = np.repeat(np.arange(len(z)), [len(q) for q in z]), np.concatenate(z), np.concatenate(v)
+        return {f: _by_clip(predict(z) == v, clip) for f, predict in said.items()}
+    return score
+
+def phase_classification(train: list, train_phases: list, # arrays (T_i D) and (T_i,)
+                         val: list, val_phases: list, # of other clips
+                         *how, # fractions, probe, scaler, C and seed of `fit_classification`
+                         same_videos: bool = False, # True: a clip may be in train and val; warns
+                         **more # of the same, by name
+                        ) -> dict: # fraction -> accuracy over the frames of val, also clip by clip
     "Accuracy of a probe on frozen embeddings, fitted on a fraction of the training clips."
     _refuse_same(train, val, 'a clip is in both train and val', same_videos)
-    (x, y), (vx, vy) = _checked(train, train_phases, 'training clip'), _checked(val, val_phases)
-    order, vx, vy, scores = np.random.default_rng(seed).permutation(len(x)), np.concatenate(vx), np.concatenate(vy), {}
-    for f in fractions:
-        used = sorted(order[:max(1, int(f * len(x)))])
-        fx, fy = np.concatenate([x[i] for i in used]), np.concatenate([y[i] for i in used])
-        seen = len(np.unique(fy))
-        said = _probe(probe, scaler, C, seen * fx.shape[1]).fit(fx, fy).predict(vx) if seen > 1 else fy[:1]
-        scores[f] = _mean(said == vy)
-    return scores
+    return fit_classification(train, train_phases, *how, **more)(val, val_phases)
 
 # %% ../nbs/30_metrics.ipynb #42a70a7e
 def _offsets(embs, phases, kind: int) -> tuple: # frames (N D) of clips that have the event, and (N,) signed offsets to its nearest occurrence / T
@@ -342,16 +360,21 @@ def _offsets(embs, phases, kind: int) -> tuple: # frames (N D) of clips that hav
     return (np.concatenate([z for z, _ in have]), np.concatenate(offset)) if have else (np.zeros((0, 1)), np.zeros(0))
 
 # %% ../nbs/30_metrics.ipynb #3c78e290
+def fit_progression(train: list, train_phases: list # arrays (T_i D) and (T_i,)
+                   ): # function of val and val_phases as in `phase_progression`
+    "Fit the regressions of the time to each event."
+    from sklearn.linear_model import LinearRegression
+    x, y = _checked(train, train_phases, 'training clip')
+    fitted = {kind: LinearRegression().fit(*_offsets(x, y, kind)) for kind in sorted({k for p in y for k in events(p)})}
+    def score(val, val_phases):
+        z, v = _checked(val, val_phases); there = {k for p in v for k in events(p)}
+        return _mean([line.score(*_offsets(z, v, kind)) for kind, line in fitted.items() if kind in there])
+    return score
+
 def phase_progression(train: list, train_phases: list, # arrays (T_i D) and (T_i,)
                       val: list, val_phases: list, # of other clips
                       same_videos: bool = False # True: a clip may be in train and val; warns
                      ) -> Score: # mean R^2 over the types of events; n = number of types
     "R^2 of a linear regression of the time to each event, fitted on train."
-    from sklearn.linear_model import LinearRegression
     _refuse_same(train, val, 'a clip is in both train and val', same_videos)
-    (x, y), (vx, vy) = _checked(train, train_phases, 'training clip'), _checked(val, val_phases)
-    scores = []
-    for kind in sorted({k for p in y for k in events(p)} & {k for p in vy for k in events(p)}):
-        vz, target = _offsets(vx, vy, kind)
-        scores.append(LinearRegression().fit(*_offsets(x, y, kind)).score(vz, target))
-    return _mean(scores)
+    return fit_progression(train, train_phases)(val, val_phases)

@@ -5,6 +5,7 @@
 # %% ../nbs/32_protocols.ipynb #d162d375
 from __future__ import annotations
 from dataclasses import dataclass, fields, replace
+from functools import cache
 import hashlib, re, warnings
 import numpy as np, torch
 from einops import rearrange
@@ -12,12 +13,12 @@ from scipy.spatial.distance import cdist
 from .augment import CORRUPTIONS
 from .fusion import delay, without
 from .clip import SkeletonClip, collate, crop_square, take
-from .matching import nearest_others
-from .metrics import Score, average_precision, phase_classification, phase_progression, kendalls_tau, retrieval_precision, event_error, event_error_dtw
+from .metrics import Score, average_precision, event_error_dtw, event_pairs, fit_classification, fit_progression, kendalls_tau, retrieval_precision
+from .stats import pair_scores
 
 # %% auto #0
-__all__ = ['DAMAGE', 'PROTOCOLS', 'LOWER_IS_BETTER', 'Protocol', 'corrupted', 'get_protocol', 'differences', 'one_protocol',
-           'draws_of', 'view_clips', 'corrupt_clips', 'embed_clips', 'retrieval_shares', 'evaluate', 'gain',
+__all__ = ['DAMAGE', 'PROTOCOLS', 'BY_CLIP', 'LOWER_IS_BETTER', 'Protocol', 'corrupted', 'get_protocol', 'differences',
+           'one_protocol', 'draws_of', 'view_clips', 'corrupt_clips', 'embed_clips', 'evaluate_all', 'evaluate', 'gain',
            'gap_closed']
 
 # %% ../nbs/32_protocols.ipynb #09b1eb62
@@ -193,12 +194,6 @@ def embed_clips(embed, # list of SkeletonClips -> list of (T_i, D) arrays
     return [z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12) for z in embs] if normalise else embs
 
 # %% ../nbs/32_protocols.ipynb #40692317
-def _accuracy(x, y, z, v, p: Protocol) -> dict: # fraction -> Score
-    how = (p.probe, p.scaler, p.C, p.seed, p.fit_on == 'val')
-    if p.labelled == 'seed': return phase_classification(x, y, z, v, p.fractions, *how)
-    used = {f: max(1, int(f * len(x))) for f in p.fractions}
-    return {f: phase_classification(x[:n], y[:n], z, v, (1.,), *how)[1.] for f, n in used.items()}
-
 def _last_frames(phases, n: int, missing: str) -> np.ndarray: # (n-1,) where phases 0..n-2 end, nan = the clip is left out
     T, last = len(phases), np.full(n - 1, np.nan)
     for k in range(n - 1):
@@ -209,59 +204,78 @@ def _last_frames(phases, n: int, missing: str) -> np.ndarray: # (n-1,) where pha
         elif missing == 'carry': last[k] = T if k == n - 2 else last[k - 1] if k else np.nan
     return last
 
-def _progression(x, y, z, v, p: Protocol) -> Score: # mean R^2 over events
+def _fit_last(x, y, missing: str): # function (z, v) -> Score: mean R^2 over events
     from sklearn.linear_model import LinearRegression
-    if p.event == 'first_frame': return phase_progression(x, y, z, v, p.fit_on == 'val')
-    n, scores = 1 + max(int(q.max()) for q in [*y, *v]), []
-    target = lambda qs: np.concatenate([(np.arange(len(q))[:, None] - _last_frames(q, n, p.missing_phase)) / len(q) for q in qs])
-    x, z, y, v = np.concatenate(x), np.concatenate(z), target(y), target(v)
-    for k in range(n - 1):
-        a, b = np.isfinite(y[:, k]), np.isfinite(v[:, k])
-        if a.any() and b.sum() > 1: scores.append(LinearRegression().fit(x[a], y[a, k]).score(z[b], v[b, k]))
-    return Score(np.mean(scores) if scores else np.nan, len(scores))
+    target = lambda qs, n: np.concatenate([(np.arange(len(q))[:, None] - _last_frames(q, n, missing)) / len(q) for q in qs]).T
+    @cache
+    def lines(n): X = np.concatenate(x); return [LinearRegression().fit(X[a], t[a]) if a.any() else None for t in target(y, n) for a in [np.isfinite(t)]]
+    def score(z, v):
+        n = 1 + max(int(q.max()) for q in [*y, *v]); Z, T = np.concatenate(z), target(v, n)
+        found = [line.score(Z[b], t[b]) for line, t in zip(lines(n), T) for b in [np.isfinite(t)] if line and b.sum() > 1]
+        return Score(np.mean(found) if found else np.nan, len(found))
+    return score
+
+def _fit(x, y, p: Protocol): # function (z, v) -> metrics that learn from x and y: all that is fitted is fitted here
+    classify = fit_classification(x, y, p.fractions, p.probe, p.scaler, p.C, p.seed if p.labelled == 'seed' else None)
+    progress = fit_progression(x, y) if p.event == 'first_frame' else _fit_last(x, y, p.missing_phase)
+    return lambda z, v: {**{f'phase_classification@{f}': s for f, s in classify(z, v).items()}, 'phase_progression': progress(z, v)}
 
 # %% ../nbs/32_protocols.ipynb #eb3a6cfb
-def _own_clip(z, K: int) -> np.ndarray: # (N K) nearest frames of the same clip, the frame itself among them; -1 where there are fewer
-    near = [np.argsort(cdist(q, q, 'sqeuclidean'), axis=1, kind='stable')[:, :K] + s for q, s in zip(z, np.cumsum([0] + [len(q) for q in z[:-1]]))]
-    return np.concatenate([np.pad(n, ((0, 0), (0, K - n.shape[1])), constant_values=-1) for n in near])
-
-def retrieval_shares(z, # list of (T_i D) embeddings
-                     v, # list of (T_i,) phases
-                     protocol: Protocol|str # its ks, searched and every count
-                    ) -> tuple: # (N len(ks)) share of each asking frame's K nearest that have its phase; (N,) number of its clip
-    "Retrieval precision frame by frame."
-    p = get_protocol(protocol); z, v = [q[::p.every].astype(np.float64) for q in z], [q[::p.every] for q in v]
-    clip, label = np.repeat(np.arange(len(z)), [len(q) for q in z]), np.concatenate(v)
-    near = nearest_others(np.concatenate(z), clip, max(p.ks)) if p.searched == 'others' else _own_clip(z, max(p.ks))
-    hit, there = (label[near] == label[:, None]) & (near >= 0), near >= 0
-    return np.stack([hit[:, :k].sum(1) / there[:, :k].sum(1) for k in p.ks], 1), clip
+def _own_clip(z, v, ks) -> dict: # as retrieval_precision, but of the nearest frames of the same clip, the frame itself among them
+    hits = [q[np.argsort(cdist(x, x, 'sqeuclidean'), axis=1, kind='stable')[:, :max(ks)]] == q[:, None] for x, q in zip(z, v)]
+    frames = np.array([len(q) for q in v], float); each = {k: np.array([h[:, :k].mean() for h in hits]) for k in ks} # a short clip has fewer than K
+    return {k: Score(np.average(c, weights=frames), frames.sum(), c, frames) for k, c in each.items()}
 
 def _retrieval(z, v, p: Protocol) -> dict: # K -> Score
-    if (p.searched, p.every, p.average) == ('others', 1, 'frames'): return retrieval_precision(z, v, p.ks)
-    share, clip = retrieval_shares(z, v, p); frames = np.bincount(clip); weight = np.ones(len(clip)) if p.average == 'frames' else (1 / frames)[clip]
-    return {k: Score(np.average(s, weights=weight), len(clip) if p.average == 'frames' else len(frames)) for k, s in zip(p.ks, share.T)}
+    found = (retrieval_precision if p.searched == 'others' else _own_clip)([q[::p.every] for q in z], [q[::p.every] for q in v], p.ks)
+    return found if p.average == 'frames' else {k: Score(s.clips.mean(), len(s.clips), s.clips, np.ones(len(s.clips))) for k, s in found.items()}
 
 # %% ../nbs/32_protocols.ipynb #5d5794f3
-def _scores(x, y, z, v, p: Protocol) -> dict: # metric name -> Score, of one draw
-    rows = {f'phase_classification@{f}': s for f, s in _accuracy(x, y, z, v, p).items()} | dict(phase_progression=_progression(x, y, z, v, p), kendalls_tau=kendalls_tau(z, p.stride))
-    rows |= {f'retrieval_precision@{k}': s for k, s in _retrieval(z, v, p).items()} | dict(event_error=event_error(z, v))
+BY_CLIP = ('phase_classification@1.0', 'retrieval_precision@5', 'event_error') # metrics whose scores keep every clip's
+
+def _event(z, v) -> Score: # event error
+    errors, asked = event_pairs(z, v)
+    if not asked.any(): return Score(np.nan, 0)
+    clips = pair_scores(errors, asked); return Score(clips.mean(), asked.sum(), clips, np.ones(len(clips)))
+
+def _scores(learned, z, v, p: Protocol) -> dict: # function of _fit, embeddings, phases -> metric name -> Score, of one draw
+    rows = learned(z, v) | dict(kendalls_tau=kendalls_tau(z, p.stride)) | {f'retrieval_precision@{k}': s for k, s in _retrieval(z, v, p).items()} | dict(event_error=_event(z, v))
     if p.event_error_dtw: rows['event_error_dtw'] = event_error_dtw(z, v)
     if p.average_precision: rows['average_precision'] = average_precision(z, v)
     return rows
+
+def _over_draws(found: list, metric: str) -> Score: # mean over draws; n is the sum
+    scores = [f[metric] for f in found]; each = metric in BY_CLIP and all(s.clips is not None for s in scores)
+    return Score(np.mean(scores), sum(s.n for s in scores), *(np.mean([s.clips for s in scores], 0), scores[0].weights) if each else ())
+
+# %% ../nbs/32_protocols.ipynb #61806a01
+def _fitted_under(p: Protocol) -> Protocol: # the same for protocols whose probes are the same
+    return p if p.corrupt == 'both' else replace(p, name='', citation='', corruption='', amount=0., draws=1)
+
+def evaluate_all(embed, # list of SkeletonClips -> list of (T_i, D) arrays
+                 train: list, val: list, # labelled SkeletonClips of one action, no clip in both
+                 protocols # Protocols, or names that `get_protocol` knows
+                ) -> dict: # name of the protocol -> metric name -> Score
+    "Every metric of several protocols, for one action; what they share is embedded and fitted once."
+    asked = {getattr(p, 'name', p): get_protocol(p) for p in protocols}; _check_split(train, val)
+    if clash := [n for p in protocols if asked[n := getattr(p, 'name', p)] != get_protocol(p)]: raise ValueError(f'two protocols are called {clash[0]!r}, expected a name for each')
+    train, val = (sorted(clips, key=lambda c: c.id) for clips in (train, val))
+    hurt = lambda clips, p, draw: corrupt_clips(clips, p.corruption, p.amount, f'{p.seed}:{draw}') if p.corruption else clips
+    look = lambda clips, p: (embed_clips(embed, clips, p.normalise), [c.phases for c in clips])
+    @cache
+    def learned(p, draw): return _fit(*look(hurt(view_clips(train if p.fit_on == 'train' else val, p), p, draw), p), p)
+    def numbers(p):
+        if p.fit_on == 'val': warnings.warn(f'{p.name} fits its probe on the {len(val)} clips it is scored on, as that release does: accuracy and progression measure memory, not understanding', stacklevel=4)
+        clean = view_clips(val, p); found = [_scores(learned(_fitted_under(p), draw * (p.corrupt == 'both')), *look(hurt(clean, p, draw), p), p) for draw in range(p.draws)]
+        return {m: _over_draws(found, m) for m in found[0]}
+    return {name: numbers(p) for name, p in asked.items()}
 
 def evaluate(embed, # list of SkeletonClips -> list of (T_i, D) arrays
              train: list, val: list, # labelled SkeletonClips of one action, no clip in both
              protocol: Protocol|str # or a name that `get_protocol` knows
             ) -> dict: # metric name -> Score
     "Every metric of a protocol, for one action."
-    p = get_protocol(protocol); _check_split(train, val)
-    train, val = (view_clips(sorted(clips, key=lambda c: c.id), p) for clips in (train, val))
-    if p.fit_on == 'val': warnings.warn(f'{p.name} fits its probe on the {len(val)} clips it is scored on, as that release does: accuracy and progression measure memory, not understanding', stacklevel=2); train = val
-    hurt = lambda clips, draw: corrupt_clips(clips, p.corruption, p.amount, f'{p.seed}:{draw}') if p.corruption else clips
-    look = lambda clips: (embed_clips(embed, clips, p.normalise), [c.phases for c in clips])
-    clean, found = None if p.corrupt == 'both' else look(train), []
-    for draw in range(p.draws): found.append(_scores(*(clean or look(hurt(train, draw))), *look(hurt(val, draw)), p))
-    return {m: Score(np.mean([s[m] for s in found]), sum(s[m].n for s in found)) for m in found[0]}
+    return next(iter(evaluate_all(embed, train, val, [protocol]).values()))
 
 # %% ../nbs/32_protocols.ipynb #3fc9ec3c
 LOWER_IS_BETTER = ('event_error', 'event_error_dtw', 'correspondence_error_ms', 'subclip_centre_error') # every other metric: up is better

@@ -4,16 +4,18 @@
 
 # %% ../nbs/90_reports.ipynb #90b841a5
 from __future__ import annotations
-import argparse, ast, contextlib, io, json, os, re, sys, time
+import argparse, ast, contextlib, hashlib, importlib.metadata, io, json, logging, os, re, sys, tempfile, threading, time
 from pathlib import Path
+from types import SimpleNamespace
 import pandas as pd
 from .clip import write_atomic
-from .runs import repo_root, run_grid, run_sources, say, one_line
-from .summary import answer, csv_text, headline_md, png_bytes, read_table, tables_md
+from .executors import dask_executor, package_hash
+from .runs import cache_root, fingerprint, one_line, repo_root, run_grid, run_sources, say
+from .summary import LEGEND, answer, csv_text, headline_md, png_bytes, read_table, tables_md
 
 # %% auto #0
-__all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'index_md', 'readme_table', 'refresh_readme', 'make', 'main',
-           'stale_runs']
+__all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'found_md', 'index_md', 'readme_table', 'refresh_readme',
+           'make', 'main', 'stale_runs']
 
 # %% ../nbs/90_reports.ipynb #5a966081
 def about(table: str, # name of a table notebook
@@ -44,12 +46,8 @@ def markdown(csv # path reports/<profile>/<table>.csv
     csv = Path(csv); table, profile = csv.stem, csv.resolve().parent.name
     me = about(table, repo_root(csv.parent)); df = read_table(csv)
     return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.** {answer(df, me.get("claims", []))}\n\n![{table}]({table}.png)\n\n'
-            + (_LEGEND if 'ratio' not in set(df.metric) else 'Medians of alternating repeats in one process and one thread.') + f' {me.get("caveat", "")}'.rstrip() + '\n'
+            + (LEGEND if 'ratio' not in set(df.metric) else 'Medians of alternating repeats in one process and one thread.') + f' {me.get("caveat", "")}'.rstrip() + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
-
-_LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
-            'Bold: beats every other row but the ceiling beyond its 95 % interval over seeds. After ± in the answer: that interval of the paired difference. '
-           'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
 # %% ../nbs/90_reports.ipynb #9b051db4
 def _put(path: Path, content: bytes) -> Path:
@@ -71,18 +69,29 @@ def save(table: str, # name of the table notebook
 # %% ../nbs/90_reports.ipynb #69005ecc
 PROFILES = {'quick': 'simulated data, minutes on two cores', 'full': 'real data, at least three seeds'}
 
+def _shortly(text: str, most: int = 200) -> str: # as many whole sentences (or parts of the first) as fit, at least one
+    parts, sep = next((p, s) for s in ('. ', '; ') if len((p := text.split(s))[0]) <= most or s == '; ')
+    while len(parts) > 1 and len(sep.join(parts)) > most: parts.pop()
+    return sep.join(parts).rstrip('.') + '.'
+
+def found_md(root # repository
+            ) -> str: # markdown
+    "What the tables say together, in plain words."
+    return ''
+
 def index_md(root # repository
             ) -> str: # text of reports/README.md
-    "Every table with its question, answer, command and thumbnail, for each profile."
-    text = '# Reports\n\nMade by `make reports`; every .md and .png is made from the .csv beside it, every csv from the records in `runs/`.\n'
-    for profile, words in PROFILES.items():
-        text += f'\n## {profile}: {words}\n\n| table | question and answer | |\n| --- | --- | --- |\n'
-        for t in table_names(root):
-            me = about(t, root); csv = Path(root)/'reports'/profile/f'{t}.csv'
-            if profile not in me: continue
-            says = answer(csv, me.get('claims', [])) if csv.exists() else 'Not run yet.' + (' It needs the data that README.md describes.' if me[profile].get('dataset', 'simulated') != 'simulated' else '')
-            name = f'[{t}]({profile}/{t}.md)' if csv.exists() else t # no link to what is not there
-            text += f'| {name} | {me["question"]} **{says}** `python -m skelalign.reports {t} --profile {profile}` | ' + (f'<img src="{profile}/{t}.png" width="160">' if csv.exists() else '–') + ' |\n'
+    "Every table in one row: question, short answer, command and thumbnail; of the full profile where there is one."
+    text = '# Reports\n\nMade by `make reports`: ' + '; '.join(f'{p} is {words}' for p, words in PROFILES.items()) + '. Every .md and .png is made from the .csv beside it, every csv from the records in `runs/`.\n'
+    text += found_md(root) + '\n| table | question and answer | |\n| --- | --- | --- |\n'
+    for t in table_names(root):
+        me = about(t, root); have = [p for p in reversed(PROFILES) if (Path(root)/'reports'/p/f'{t}.csv').exists()]
+        wanted = [p for p in reversed(PROFILES) if p in me]
+        if not wanted: continue
+        p = (have or wanted)[0]; needs = me[p].get('dataset', 'simulated') != 'simulated'
+        says = _shortly(answer(Path(root)/'reports'/p/f'{t}.csv', me.get('claims', [])[:1])) if have else 'Not run yet.' + ' It needs the data that README.md describes.' * needs
+        links = ', '.join(f'[{x}]({x}/{t}.md)' for x in have) # no link to what is not there
+        text += f'| **{t}** {links}<br>`python -m skelalign.reports {t} --profile {p}` | {me["question"]}<br>**{says}** | ' + (f'<img src="{p}/{t}.png" width="160">' if have else '–') + ' |\n'
     return text
 
 # %% ../nbs/90_reports.ipynb #8b1941b1
@@ -122,6 +131,60 @@ def _environment(**values): # for the notebooks' kernels; put back afterwards
     try: yield
     finally: os.environ.clear(); os.environ.update(old)
 
+# %% ../nbs/90_reports.ipynb #d8e8acf7
+def _inputs(name: str, parameters: dict, profile: str, root: Path) -> str: # hash of what a table is made of, data and records aside
+    code = [''.join(c['source']) for c in json.loads((root/'nbs'/'tables'/f'{name}.ipynb').read_text())['cells'] if c['cell_type'] == 'code']
+    versions = [sys.version, *(importlib.metadata.version(p) for p in ('torch', 'numpy', 'pandas', 'scipy', 'scikit-learn', 'matplotlib', 'seaborn', 'pillow'))]
+    return fingerprint([code, parameters, profile, package_hash(), versions])
+
+def _data_state(datasets: list) -> str: # changes when files of real data come, go or change; '' without real data
+    root = Path(os.environ.get('SKELALIGN_DATA') or 'none')
+    files = [f for pattern in ('*/*', '*/labels/*') for f in sorted(root.glob(pattern))] if set(datasets) - {'simulated'} else []
+    return fingerprint([(f.relative_to(root).as_posix(), s.st_size, s.st_mtime_ns) for f in files for s in [f.stat()]]) if files else ''
+
+def _hashes(root: Path, files) -> dict: # path from root -> hash, '' where there is no file
+    return {os.path.relpath(f, root): hashlib.sha256(f.read_bytes()).hexdigest() if f.exists() else '' for f in sorted(files)}
+
+def _stamp_file(name: str, profile: str, root: Path) -> Path: return cache_root(root)/'stamps'/f'{profile}-{name}.json'
+
+def _events(path: Path) -> list: # what a kernel has told so far, see `run_grid`
+    text = path.read_text() if path.exists() else ''
+    return [json.loads(line) for line in text[:text.rfind('\n') + 1].splitlines()]
+
+def _put_stamp(name: str, inputs: str, events: list, profile: str, root: Path):
+    files = {Path(e['used']) for e in events if 'used' in e} | {(root/'reports'/profile/f'{name}{end}').resolve() for end in ('.csv', '.md', '.png')}
+    data = sorted({d for e in events for d in e.get('data', [])})
+    _put(_stamp_file(name, profile, root), json.dumps(dict(inputs=inputs, data=data, state=_data_state(data), files=_hashes(root, files))).encode())
+
+def _unchanged(name: str, inputs: str, profile: str, root: Path) -> bool:
+    try: stamp = json.loads(_stamp_file(name, profile, root).read_text())
+    except (OSError, ValueError): return False
+    return stamp['inputs'] == inputs and stamp['state'] == _data_state(stamp['data']) and '' not in stamp['files'].values() and stamp['files'] == _hashes(root, [root/f for f in stamp['files']])
+
+# %% ../nbs/90_reports.ipynb #5d87b663
+def _line(tables: list, now: int, events: list, seconds: float) -> str: # where a batch stands
+    from tqdm import tqdm
+    last = next((e for e in reversed(events) if 'share' in e), None)
+    what = f'{tables[now]}, table {now + 1} of {len(tables)}' + (f', run {min(last["done"] + 1, last["runs"])} of {last["runs"]}' if last else '')
+    return tqdm.format_meter(now + (last['share'] if last else 0), len(tables), seconds, prefix=what, bar_format='{desc}: {percentage:.0f}% |{bar:20}| {elapsed}, still about {remaining}')
+
+@contextlib.contextmanager
+def _foot(line, every: float = 60.): # line: function -> text
+    "While the block runs: stderr with that line at its foot."
+    out, lock, over, began = sys.stderr, threading.Lock(), threading.Event(), time.monotonic()
+    terminal, shown = out.isatty(), []
+    def put(text, foot=''):
+        with lock: out.write('\r\x1b[K' * len(shown) + text + foot); out.flush(); shown[:] = [foot] * bool(foot)
+    def draw():
+        last = began
+        while not over.wait(min(.5, every)):
+            if terminal: put('', line())
+            elif time.monotonic() - last >= max(every, (time.monotonic() - began) / 20): put(line() + '\n'); last = time.monotonic()
+    thread = threading.Thread(target=draw, daemon=True); thread.start()
+    try:
+        with contextlib.redirect_stderr(SimpleNamespace(write=put, flush=out.flush, isatty=out.isatty)): yield
+    finally: over.set(); thread.join(); put('')
+
 # %% ../nbs/90_reports.ipynb #23ed36f3
 def _run_table(name: str, parameters: dict, profile: str, root: Path) -> bool: # True if it came out
     "Run one table notebook; it stands at *.failed.ipynb until it has succeeded."
@@ -139,20 +202,38 @@ def _run_table(name: str, parameters: dict, profile: str, root: Path) -> bool: #
     return False
 
 # %% ../nbs/90_reports.ipynb #1b2a5711
+def _run_tables(plan: dict, profile: str, root: Path) -> dict: # table -> whether it came out
+    "Run table notebooks one after another, saying where the batch stands."
+    names, done, began = list(plan), {}, time.monotonic()
+    with tempfile.TemporaryDirectory() as tmp:
+        told = lambda: Path(tmp)/f'{len(done)}.jsonl'
+        with _foot(lambda: _line(names, min(len(done), len(names) - 1), _events(told()), time.monotonic() - began)):
+            for name in names:
+                inputs = _inputs(name, plan[name], profile, root); os.environ['SKELALIGN_EVENTS'] = str(told())
+                ok = _run_table(name, plan[name], profile, root)
+                if ok: _put_stamp(name, inputs, _events(told()), profile, root)
+                done[name] = ok
+    return done
+
+# %% ../nbs/90_reports.ipynb #12654c14
 def make(names=(), # tables, default all
          profile: str = 'quick', # a key of PROFILES
          jobs: int = 1, # worker processes
          force: bool = False, # run again what has a good record
+         scheduler: str = '', # address of a Dask scheduler whose workers do the runs; default SKELALIGN_SCHEDULER, else workers here
          root=None # repository
         ) -> int: # exit code: 0, or 1 if a table did not come out
     "Make tables; one that fails does not keep the others from coming out."
-    root = Path(root or repo_root()); plan = _plan(list(names), profile, root)
-    fixed = {f'{lib}_NUM_THREADS': 1 for lib in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR')}
+    root = Path(root or repo_root()).resolve(); plan = _plan(list(names), profile, root)
+    fixed = {f'{lib}_NUM_THREADS': 1 for lib in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR')} | dict(SKELALIGN_SCHEDULER=scheduler or os.environ.get('SKELALIGN_SCHEDULER', ''))
     fixed |= {k: Path(os.environ[k]).resolve() for k in ('SKELALIGN_DATA', 'SKELALIGN_CACHE') if os.environ.get(k)} # kernels work in nbs/tables
     with _environment(**fixed, SKELALIGN_JOBS=jobs, SKELALIGN_FORCE=time.time() if force else ''):
-        done = {name: _run_table(name, parameters, profile, root) for name, parameters in plan.items()}
+        todo = {name: p for name, p in plan.items() if force or not _unchanged(name, _inputs(name, p, profile, root), profile, root)}
+        if todo and fixed['SKELALIGN_SCHEDULER']:
+            with dask_executor(fixed['SKELALIGN_SCHEDULER']): pass # said once, before anything is run
+        done = {name: True for name in plan} | _run_tables(todo, profile, root)
     for name, ok in done.items():
-        if ok: print(f'{name}: reports/{profile}/{name}.csv, .md, .png')
+        if ok: print(f'{name}: ' + (f'reports/{profile}/{name}.csv, .md, .png' if name in todo else 'unchanged'))
     _put(root/'reports'/'README.md', index_md(root).encode())
     return 0 if all(done.values()) else 1
 
@@ -167,16 +248,19 @@ def main(args=None # list of words, default those of the command line
     p.add_argument('names', nargs='*', help='tables, default all')
     p.add_argument('--profile', default='quick', choices=list(PROFILES), help='; '.join(f'{k}: {v}' for k, v in PROFILES.items()))
     p.add_argument('--jobs', type=int, default=os.cpu_count() or 1, help='worker processes, one thread each (default: all cores)')
+    p.add_argument('--scheduler', default='', metavar='ADDRESS', help='Dask scheduler whose workers do the runs, such as tcp://10.0.0.1:8786 (needs the extra cluster)')
     for option, words in (('force', 'run again what has a good record'), ('list', 'list the tables and stop'), ('readme', 'refresh the headline table of README.md and stop')): p.add_argument(f'--{option}', action='store_true', help=words)
     a = p.parse_args(args)
     if a.jobs < 1: p.error(f'--jobs is {a.jobs}, expected 1 or more')
     try:
         if a.list: return _list(repo_root())
         if a.readme: refresh_readme(repo_root()); return 0
-        return make(a.names, a.profile, a.jobs, a.force)
+        return make(a.names, a.profile, a.jobs, a.force, a.scheduler)
     except (ValueError, FileNotFoundError) as e: p.error(' '.join(str(e).split()))
     except ModuleNotFoundError as e: p.error(f'{e.name} is not installed; install the development extra: pip install -e .[dev]')
-    except KeyboardInterrupt: say('stopped; the runs that had ended are kept'); return 130
+    except KeyboardInterrupt:
+        logging.getLogger('asyncio').disabled = True # the cell that was cut off need not complain
+        say('stopped; the runs that had ended are kept'); return 130
 
 # %% ../nbs/90_reports.ipynb #2e5b87ff
 def stale_runs(csv # path of a csv

@@ -4,20 +4,22 @@
 
 # %% ../nbs/88_runs.ipynb #e3ad4cb9
 from __future__ import annotations
-import ast, contextlib, functools, hashlib, importlib.metadata, importlib.util, json, os, sys, threading, time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+import ast, contextlib, functools, hashlib, importlib.metadata, importlib.util, json, os, sys
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from .clip import write_atomic
-from .datasets import load
+from .datasets import DATASETS, load
 from .baselines import CONTROLS
 from .training import resolve, fit_method
-from .transfer import describe, judge
+from .transfer import describe, judge_all
+from .executors import dask_executor, local_executor
 
 # %% auto #0
-__all__ = ['COST', 'BASE', 'fingerprint', 'identify', 'code_hash', 'sources', 'training_sources', 'run_sources', 'repo_root',
-           'cache_root', 'run_clips', 'fit_run', 'say', 'one_line', 'execute', 'read_record', 'local_executor',
-           'run_grid', 'measured']
+__all__ = ['COST', 'BASE', 'fingerprint', 'identify', 'code_hash', 'sources', 'trainer', 'training_sources', 'run_sources',
+           'repo_root', 'cache_root', 'run_clips', 'training_clips', 'fit_run', 'say', 'one_line', 'execute',
+           'read_record', 'run_grid', 'measured']
 
 # %% ../nbs/88_runs.ipynb #e65efccb
 def fingerprint(x, # anything JSON can hold
@@ -33,10 +35,17 @@ def identify(run: dict # dataset, action (a name or 'all'), method, seed and, if
             ) -> dict: # everything that decides the run's numbers
     "Write a run out in full: all defaults, all protocol fields."
     if unknown := set(run) - set(_RUN): raise ValueError(f'a run has no field {sorted(unknown)[0]!r}; it has {", ".join(_RUN)}')
+    _check_options(run.get('data', {}))
     names = run.get('protocols', ['casa@full', 'casa@cropped'])
     seed = 0 if run['method'] in CONTROLS else int(run['seed']) # a control has nothing to draw
     return dict(dataset=run['dataset'], action=run['action'], data=run.get('data', {}), method=run['method'], seed=seed,
                 config=resolve(run['method'], run.get('overrides')), protocols={n: describe(n) for n in names})
+
+def _check_options(data: dict): # ValueError in one sentence; options of the data set itself are checked where it is read
+    if 'dev' in data and not (isinstance(data['dev'], float) and 0 < data['dev'] <= .5): raise ValueError(f"dev is {data['dev']!r}, expected a share of the training clips above 0 and up to 0.5")
+    on = data.get('trained_on', dict(dataset=DATASETS[0]))
+    if not isinstance(on, dict) or on.get('dataset') not in DATASETS: raise ValueError(f'trained_on is {on!r}, expected a dict whose dataset is one of {", ".join(DATASETS)}')
+    if own := {'dev', 'trained_on'} & set(on): raise ValueError(f'trained_on has its own {min(own)!r}, expected actions and options of {on["dataset"]} only; dev of the run holds for both data sets')
 
 def _name(identity: dict) -> str: return '{dataset}-{action}-{method}-s{seed}-'.format(**identity) + fingerprint(identity, 8)
 
@@ -76,20 +85,35 @@ def sources(*roots: str, # module names without 'skelalign.'
         seen[name], imports = _module(name); todo += imports
     return dict(sorted(seen.items()))
 
+# %% ../nbs/88_runs.ipynb #e2938324
+def trainer(run: dict # as for `identify`
+           ) -> dict: # a run without `trained_on`: itself, or the one on the data set named there
+    "The run whose weights these are."
+    data = dict(run.get('data', {})); on = dict(data.pop('trained_on', {}))
+    if not on: return run
+    actions = [on['actions']] if isinstance(on.get('actions'), str) else list(on.get('actions') or [])
+    options = {k: v for k, v in on.items() if k not in ('dataset', 'actions')} | {k: data[k] for k in ('dev',) if k in data} # what is held out is held out everywhere
+    return run | dict(dataset=on['dataset'], action=actions[0] if len(actions) == 1 else 'all', data=options | ({'actions': actions} if len(actions) > 1 else {}))
+
 # %% ../nbs/88_runs.ipynb #e5d9fccd
-_MAKER = dict(simulated='simulate') # which module makes a dataset's clips; 'datasets' reads all others
+_MAKER, _MAKERS = dict(simulated='simulate'), {'simulate', 'datasets', 'render'} # which module makes a dataset's clips; 'datasets' reads all others
+
+def _makers(run: dict) -> set: # modules that make the clips
+    data = run.get('data', {})
+    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in data else set()) # there the cameras are
+    return makers | (({'video'} | ({'render'} if 'simulate' in makers else set())) if data.get('rgb') else set())
 
 def training_sources(run: dict # as for `identify`; its data set and whether it asks for RGB count
                     ) -> dict: # module -> hash
     "The code that trained weights depend on."
-    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in run.get('data', {}) else set()) # there the cameras are
-    if run.get('data', {}).get('rgb'): makers |= {'video'} | ({'render'} if 'simulate' in makers else set())
-    return sources('training', *sorted(makers), without={'simulate', 'datasets', 'render'} - makers)
+    makers = _makers(trainer(run))
+    return sources('training', *sorted(makers), without=_MAKERS - makers)
 
 def run_sources(run: dict # as for `identify`
                ) -> dict: # module -> hash
     "The code that a record depends on: training and evaluation."
-    return dict(sorted((training_sources(run) | sources('transfer', without={'simulate', 'datasets', 'render'})).items()))
+    makers = _makers(run)
+    return dict(sorted((training_sources(run) | sources('transfer', *sorted(makers), without=_MAKERS - makers)).items()))
 
 # %% ../nbs/88_runs.ipynb #76568cc8
 def repo_root(start='.' # folder to begin at
@@ -100,9 +124,10 @@ def repo_root(start='.' # folder to begin at
         if (folder/'nbs'/'tables').is_dir(): return folder
     raise FileNotFoundError('no folder nbs/tables here or above: run this inside a clone of the repository')
 
-def cache_root() -> Path: # need not exist yet
+def cache_root(start='.' # as for `repo_root`
+              ) -> Path: # need not exist yet
     "Folder for what can be made again: trained weights, trial records."
-    return Path(os.environ.get('SKELALIGN_CACHE') or repo_root()/'.cache')
+    return Path(os.environ.get('SKELALIGN_CACHE') or repo_root(start)/'.cache')
 
 # %% ../nbs/88_runs.ipynb #567d7f92
 @functools.lru_cache(4)
@@ -114,28 +139,48 @@ def _clips(dataset: str, options: str) -> list: # options as JSON, so that they 
     clips = attach_rgb(simulated_videos(cache_root()/'videos', **options) if dataset == 'simulated' else load(dataset, **options), rgb)
     return focus(clips, radius) if radius else clips
 
+def _held(clips: list, share: float) -> tuple: # (the rest, that share of the clips): by id, so the same for every method; views of one take stay together
+    takes = sorted({c.id.split('@')[0] for c in clips}, key=fingerprint)
+    if len(takes) < 2: raise ValueError(f'dev: {clips[0].action if clips else "this action"} has {len(takes)} training clips, expected at least 2')
+    held = set(takes[:max(1, round(share * len(takes)))])
+    return tuple([c for c in clips if (c.id.split('@')[0] in held) == part] for part in (False, True))
+
+# %% ../nbs/88_runs.ipynb #1a8c4b79
 def run_clips(run: dict # as for `identify`
-             ) -> dict: # action -> (training clips, validation clips)
-    "The clips of a run; an 'all' run has several actions."
-    clips = _clips(run['dataset'], json.dumps(run.get('data', {}), sort_keys=True)) # always every action, so that one model and many see the same clips
+             ) -> dict: # action -> (training clips, validation clips); with `dev` both are training clips of the data set
+    "The clips that a run is judged on; an 'all' run has several actions."
+    data = run.get('data', {}); options = {k: v for k, v in data.items() if k not in ('dev', 'trained_on')}
+    clips = _clips(run['dataset'], json.dumps(options, sort_keys=True)) # always every action, so that one model and many see the same clips
     known = list(dict.fromkeys(c.action for c in clips))
     actions = known if run['action'] == 'all' else [run['action']]
     if bad := [a for a in actions if a not in known]: raise ValueError(f'unknown action {bad[0]!r} of {run["dataset"]}; expected one of {known} or "all"')
-    return {a: tuple([c for c in clips if c.action == a and c.split == s] for s in ('train', 'val')) for a in actions}
+    part = lambda a, split: [c for c in clips if c.action == a and c.split == split]
+    return {a: _held(part(a, 'train'), data['dev']) if 'dev' in data else (part(a, 'train'), part(a, 'val')) for a in actions}
+
+def training_clips(run: dict # as for `identify`
+                  ) -> list: # SkeletonClips of the run's own actions, or of what it is `trained_on`
+    "The clips that a run's model is fitted on."
+    first, judged = trainer(run), run_clips(run)
+    if first is run: return [c for train, _ in judged.values() for c in train]
+    clips = [c for train, _ in run_clips(first).values() for c in train]
+    here, there = ({(c.joint_set.name, c.keypoints.shape[-1]) for c in x} for x in ([c for pair in judged.values() for part in pair for c in part], clips))
+    if here != there: raise ValueError('trained_on: {} has clips of {}, {} of {}; expected one joint set for both'.format(*(x for r, s in ((first, there), (run, here)) for x in (r['dataset'], ', '.join(f'{n} in {d}D' for n, d in sorted(s))))))
+    return clips
 
 # %% ../nbs/88_runs.ipynb #4839b6c7
-def fit_run(run: dict, # as for `identify`
-            clips: list # training clips
+def _weights(run: dict) -> Path: # names what was trained, not what it is judged on
+    first = trainer(run); identity = identify(first)
+    key = fingerprint([{k: v for k, v in identity.items() if k != 'protocols'}, training_sources(first)])
+    return cache_root()/'weights'/f'{_name(identity)[:-9]}-{key}.safetensors'
+
+def fit_run(run: dict # as for `identify`
            ): # the embedder of `fit_method`
     "Train a run, or load its weights."
-    identity = identify(run); method = run['method']
-    args = dict(seed=identity['seed'], overrides=run.get('overrides'), progress=False)
-    if method in CONTROLS: return fit_method(method, clips, **args)
-    key = fingerprint([{k: v for k, v in identity.items() if k != 'protocols'}, training_sources(run)])
-    weights = cache_root()/'weights'/f'{_name(identity)[:-9]}-{key}.safetensors'
-    weights.parent.mkdir(parents=True, exist_ok=True)
+    args, clips = dict(seed=identify(run)['seed'], overrides=run.get('overrides'), progress=False), training_clips(run)
+    if run['method'] in CONTROLS: return fit_method(run['method'], clips, **args)
+    weights = _weights(run); weights.parent.mkdir(parents=True, exist_ok=True)
     if _too_old(weights): weights.unlink()
-    return fit_method(method, clips, checkpoint=weights, **args) # a damaged file is put aside there, with a warning
+    return fit_method(run['method'], clips, checkpoint=weights, **args) # a damaged file is put aside there, with a warning
 
 def say(sentence: str): # goes to stderr
     "Tell the user."
@@ -159,15 +204,21 @@ def _sealed(record: dict) -> dict: return record | dict(digest=fingerprint({k: v
 def _made(device: str = 'cpu') -> dict: # where a record comes from: neither date nor host
     return dict(python=sys.version.split()[0], device=device, threads=torch.get_num_threads(), **{p: importlib.metadata.version(p) for p in ('torch', 'numpy', 'scipy', 'scikit-learn')})
 
+def _short(values) -> list: return [float(f'{x:.4g}') if np.isfinite(x) else None for x in values]
+
 def execute(run: dict # as for `identify`
            ) -> dict: # the record
     "Train one run and evaluate every action under every protocol."
-    identity, clips = identify(run), run_clips(run); _forget_peak()
-    embed = fit_run(run, [c for train, _ in clips.values() for c in train])
-    results = {a: {p: {m: _number(v) for m, v in judge(embed, train, val, p).items()} for p in identity['protocols']} for a, (train, val) in clips.items()}
+    identity, code, clips = identify(run), run_sources(run), run_clips(run); _forget_peak() # the code as it is now, not as it is after an hour of training
+    embed = fit_run(run)
+    scores = {a: judge_all(embed, train, val, list(identity['protocols'])) for a, (train, val) in clips.items()}
+    each = lambda f: {a: {p: f(s) for p, s in by.items()} for a, by in scores.items()}
     log = {k: _number(embed.log[k]) for k in (*COST, 'steps') if embed.log.get(k) is not None} | dict(loss=embed.log.get('loss', [])[::2])
     made = _made(torch.cuda.get_device_name() if embed.log.get('device') == 'cuda' else 'cpu')
-    return _sealed(dict(identity=identity, results=results, clips={a: [len(t), len(v)] for a, (t, v) in clips.items()}, log=log, made=made, sources=run_sources(run)))
+    return _sealed(dict(identity=identity, results=each(lambda s: {m: _number(v) for m, v in s.items()}), by_clip=each(_by_clip), clips={a: [len(t), len(v)] for a, (t, v) in clips.items()}, log=log, made=made, sources=code))
+
+def _by_clip(scores: dict) -> dict: # metric -> [score of each validation clip, its weight], where the metric has them
+    return {m: [_short(v.clips), _short(v.weights)] for m, v in scores.items() if getattr(v, 'clips', None) is not None}
 
 # %% ../nbs/88_runs.ipynb #2d3fe044
 def read_record(path, # .json file of a record
@@ -183,53 +234,56 @@ def read_record(path, # .json file of a record
     changed = sorted(m for m in {**now, **record['sources']} if now.get(m) != record['sources'].get(m))
     return (None, 'stale: ' + ', '.join(changed) + ' changed') if changed else (record, '')
 
-# %% ../nbs/88_runs.ipynb #4bfbcd10
-def _one_thread(): torch.set_num_threads(1); torch.set_flush_denormal(True) # the same for every run, whatever ran before it
-
-def _start_worker(parent: int):
-    "One thread a worker, the hashes of the code as it was imported, and no life after the parent's."
-    import threadpoolctl
-    _one_thread(); threadpoolctl.threadpool_limits(1)
-    for name in ('training', 'transfer', 'simulate', 'datasets', 'render', 'video'): sources(name)
-    def watch():
-        while os.getppid() == parent: time.sleep(.5)
-        os._exit(1)
-    threading.Thread(target=watch, daemon=True).start()
-
-@contextlib.contextmanager
-def local_executor(jobs: int # 0 = in this process, n = n processes
-                  ): # -> a concurrent.futures Executor
-    "Workers on this machine, one thread each; pending runs are dropped when the block is left by an error."
-    import multiprocessing, threadpoolctl
-    pool = (ProcessPoolExecutor(jobs, multiprocessing.get_context('spawn'), _start_worker, (os.getpid(),)) if jobs
-            else ThreadPoolExecutor(1, initializer=_one_thread))
-    threads = torch.get_num_threads()
-    with threadpoolctl.threadpool_limits(1):
-        try: yield pool
-        finally: pool.shutdown(cancel_futures=True); torch.set_num_threads(threads)
-
 # %% ../nbs/88_runs.ipynb #4aae0e05
 def _steps(config) -> int: # the largest 'steps' anywhere in a config
     inside = [_steps(v) for v in config.values()] if isinstance(config, dict) else []
     return max([config['steps'] if isinstance(config, dict) and isinstance(config.get('steps'), int) else 0, *inside])
 
-def _weight(run: dict) -> int: return 20 * (7 if run['action'] == 'all' else 1) + _steps(identify(run)['config']) # about how long it takes
+def _weight(run: dict) -> int: return 20 * (7 if trainer(run)['action'] == 'all' else 1) + _steps(identify(run)['config']) # about how long it takes
 
 def _record_text(record: dict) -> str: # a line for each part: git shows which changed
     return '{\n' + ',\n'.join(f'"{k}": {json.dumps(record[k], sort_keys=True)}' for k in sorted(record)) + '\n}\n'
 
+def _tell(**event): # a line for the runner of reports, which shows it
+    if path := os.environ.get('SKELALIGN_EVENTS'):
+        with open(path, 'a') as f: f.write(json.dumps(event) + '\n')
+
+def _queues(todo: dict) -> list: # runs that share weights in one queue, so that the first trains and the others load; longest first
+    queues = {}
+    for path, run in sorted(todo.items(), key=lambda item: (-_weight(item[1]), str(item[0]))):
+        queues.setdefault(path if run['method'] in CONTROLS else _weights(run), deque()).append((path, run))
+    return list(queues.values())
+
+@contextlib.contextmanager
+def _bar(todo: dict): # -> function to call with each run that ended; a bar where nobody else shows one
+    from tqdm import tqdm
+    form, total, done = '{desc} {percentage:3.0f}% |{bar:24}| {elapsed}, still {remaining}', sum(map(_weight, todo.values())), []
+    with tqdm(total=total, bar_format=form, desc=f'0/{len(todo)} runs', leave=False, delay=30, disable='SKELALIGN_EVENTS' in os.environ) as bar:
+        def step(run):
+            done.append(_weight(run)); bar.set_description_str(f'{len(done)}/{len(todo)} runs', refresh=False); bar.update(done[-1])
+            _tell(done=len(done), runs=len(todo), share=round(sum(done) / total, 4))
+        _tell(done=0, runs=len(todo), share=0.); yield step
+
+# %% ../nbs/88_runs.ipynb #a1813782
 def _run_all(todo: dict, pool):
     "Execute runs, write each record when it is there; one sentence at the end if some failed."
-    from tqdm import tqdm
-    order = sorted(todo.items(), key=lambda item: (-_weight(item[1]), str(item[0])))
-    failed, form = [], '{desc} {percentage:3.0f}% |{bar:24}| {elapsed}, still {remaining}'
-    with tqdm(total=sum(map(_weight, todo.values())), bar_format=form, desc=f'0/{len(todo)} runs', leave=False, delay=0 if 'SKELALIGN_JOBS' in os.environ else 30) as bar:
-        futures = {pool.submit(execute, run): (path, run) for path, run in order}
-        for n, future in enumerate(as_completed(futures), 1):
-            path, run = futures.pop(future)
-            try: record = future.result(); write_atomic(path, lambda tmp: tmp.write_text(_record_text(record)))
-            except Exception as e: failed.append(f'{path.stem}: {one_line(e)}')
-            bar.set_description_str(f'{n}/{len(todo)} runs', refresh=False); bar.update(_weight(run))
+    failed, broken, futures = [], [], {}
+    def start(queue):
+        if not queue or broken: return
+        path, run = queue.popleft()
+        try: futures[pool.submit(execute, run)] = path, run, queue
+        except BrokenExecutor as e: broken.append(e)
+    with _bar(todo) as step:
+        for queue in _queues(todo): start(queue)
+        while futures:
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                path, run, queue = futures.pop(future); start(queue)
+                try: record = future.result(); write_atomic(path, lambda tmp: tmp.write_text(_record_text(record)))
+                except BrokenExecutor as e: broken.append(e)
+                except CancelledError: broken.append(RuntimeError('the scheduler is gone; the runs that had ended are kept: run again to go on'))
+                except Exception as e: failed.append(f'{path.stem}: {one_line(e)}')
+                step(run)
+    if broken: raise broken[0]
     if failed: raise RuntimeError(f'{len(failed)} of {len(todo)} runs failed, the others are kept; the first: {failed[0]}')
 
 # %% ../nbs/88_runs.ipynb #e36eea03
@@ -245,10 +299,17 @@ def _pending(runs: list, folder: Path) -> dict: # path -> run, for the runs with
     for why, files in told.items(): say(f'record {files[0]} is {why}: run again' + (f', and so are {len(files) - 1} others' if len(files) > 1 else ''))
     return todo
 
-def _check_data(runs):
+def _check_data(runs: list):
     "Fail early, in one sentence, if the clips that pending runs need cannot be read."
-    try: [run_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in runs}.values()]
+    try: [training_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in runs}.values()]
     except FileNotFoundError as e: raise FileNotFoundError(f'not run: data not available: {e}') from e
+
+def _freeze(): [sources(name) for name in ('training', 'transfer', *sorted(_MAKERS), 'video')] # a worker hashes the code that it has imported, not what is edited meanwhile
+
+def _pool(runs: list, jobs: int): # workers that can read what the runs need
+    if address := os.environ.get('SKELALIGN_SCHEDULER'): return dask_executor(address, functools.partial(_check_data, runs))
+    _check_data(runs)
+    return local_executor(min(jobs, len(runs)), _freeze)
 
 # %% ../nbs/88_runs.ipynb #79b48bcf
 def _rows(run: dict, record: dict) -> list: # csv rows of one run
@@ -256,25 +317,36 @@ def _rows(run: dict, record: dict) -> list: # csv rows of one run
     base = dict(dataset=run['dataset'], method=run['method'] + '+all' * (run['action'] == 'all'), seed=run['seed'])
     last = run.get('factors', {}) | dict(run=fingerprint(record['identity'], 8), device=made['device'], versions=' '.join(f'{p} {made[p]}' for p in ('torch', 'numpy', 'scikit-learn')))
     trained = {'training@full': log} if record['log'].get('steps') else {}
-    return [base | dict(action=a, protocol=p, metric=m, value=v, n_train=n[0], n_val=n[1]) | last
+    def clips(a, p, m): # (scores of the validation clips, weights), or None
+        found = record['by_clip'][a].get(p, {}).get(m)
+        return found and tuple(tuple(np.nan if x is None else x for x in part) for part in found)
+    return [base | dict(action=a, protocol=p, metric=m, value=v, n_train=n[0], n_val=n[1], by_clip=clips(a, p, m)) | last
             for a, n in record['clips'].items() for p, metrics in (record['results'][a] | trained).items() for m, v in metrics.items() if v is not None]
 
+# %% ../nbs/88_runs.ipynb #8d43b213
 def run_grid(runs: list, # runs as dicts, see `identify`
              out: str = '', # folder of the report; its runs/ keeps the records. '' = the cache
              jobs: int|None = None, # worker processes, 0 = this process; default SKELALIGN_JOBS or 0
-             executor=None # any concurrent.futures Executor, instead of local workers
-            ) -> pd.DataFrame: # one row a number
+             executor=None # any concurrent.futures Executor, instead of local workers or of the Dask scheduler that SKELALIGN_SCHEDULER names
+            ) -> pd.DataFrame: # one row a number; by_clip: None, or the scores of the validation clips in order of id and their weights
     "Results of runs, from records where they are good and by running where not."
     folder = Path(out or cache_root())/'runs'
-    todo = _pending(runs, folder)
-    if todo:
-        _check_data(todo.values())
-        jobs = int(os.environ.get('SKELALIGN_JOBS') or 0) if jobs is None else jobs
-        with contextlib.nullcontext(executor) if executor else local_executor(min(jobs, len(todo))) as pool: _run_all(todo, pool)
-    records = [read_record(folder/f'{_name(i)}.json', i)[0] for i in map(identify, runs)]
-    rows = [row for run, record in zip(runs, records) for row in _rows(run, record)]
+    jobs = int(os.environ.get('SKELALIGN_JOBS') or 0) if jobs is None else jobs
+    for again in range(3):
+        if not (todo := _pending(runs, folder)): break
+        try:
+            with contextlib.nullcontext(executor) if executor else _pool(list(todo.values()), jobs) as pool: _run_all(todo, pool)
+        except BrokenExecutor as e: # a worker was killed, by the system or by hand
+            if executor or again == 2: raise RuntimeError(f'a worker process ended in the middle of a run (was memory short?); the runs that had ended are kept: {one_line(e)}') from e
+            say('a worker process ended in the middle of a run: going on with what is left')
+    return _frame(runs, folder)
+
+def _frame(runs: list, folder: Path) -> pd.DataFrame: # rows of runs that all have a record
+    paths = {folder/f'{_name(i)}.json': i for i in map(identify, runs)}; records = {path: read_record(path, i)[0] for path, i in paths.items()}
+    for path, record in records.items(): _tell(used=str(path.resolve()), data=sorted({record['identity']['dataset'], trainer(record['identity'])['dataset']}))
+    rows = [row for run in runs for row in _rows(run, records[folder/f'{_name(identify(run))}.json'])]
     own = list(dict.fromkeys(c for run in runs for c in run.get('factors', {}))) # what a row has no value of is empty
-    return pd.DataFrame(rows).reindex(columns=[*BASE, *own, 'run', 'device', 'versions']).fillna({c: '' for c in own})
+    return pd.DataFrame(rows).reindex(columns=[*BASE, *own, 'by_clip', 'run', 'device', 'versions']).fillna({c: '' for c in own})
 
 BASE = ['dataset', 'action', 'method', 'protocol', 'metric', 'value', 'seed', 'n_train', 'n_val'] # first columns of every csv
 
@@ -287,6 +359,7 @@ def measured(name: str, # of the measurement, also of its file
             ) -> tuple: # what `measure` returned, and where it was made
     "Measure once and keep the result while the measured code stays the same."
     path, asked = Path(out or cache_root())/'runs'/f'measured-{name}.json', dict(measured=name, settings=settings, sources=sources(*modules))
+    _tell(used=str(path.resolve()), data=['simulated'])
     with contextlib.suppress(OSError, ValueError):
         record = json.loads(path.read_text())
         if _sealed(record) == record and record['asked'] == json.loads(json.dumps(asked)) and not _too_old(path): return record['result'], record['made']

@@ -4,12 +4,14 @@
 
 # %% ../nbs/31_stats.ipynb #60070631
 from __future__ import annotations
+from functools import lru_cache
 from typing import NamedTuple
 import numpy as np, pandas as pd
+from einops import rearrange
 from scipy.stats import norm, t as student
 
 # %% auto #0
-__all__ = ['Interval', 'interval', 'Comparison', 'compare', 'beyond_noise', 'pair_scores']
+__all__ = ['Interval', 'interval', 'Comparison', 'compare', 'beyond_noise', 'compare_all', 'pair_scores']
 
 # %% ../nbs/31_stats.ipynb #9e181ceb
 class Interval(NamedTuple):
@@ -21,35 +23,45 @@ class Interval(NamedTuple):
     clips: int  # that have a value
     seeds: int
 
-def _scores(values, weights) -> tuple: # (S C) and (C,), clips without a value left out; ValueError with one sentence
-    v = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    w = np.ones(v.shape[-1]) if weights is None else np.asarray(weights, dtype=np.float64)
+def _scores(values, weights, groups=None) -> tuple: # (S C), (C,) and (C,) 0, 1, ..., clips without a value left out; ValueError with one sentence
+    v = np.atleast_2d(np.asarray(values, dtype=np.float64)); w = np.ones(v.shape[-1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    g = np.zeros(v.shape[-1], int) if groups is None else np.asarray(groups)
     if v.ndim != 2 or not v.size: raise ValueError(f'scores have shape {np.shape(values)}, expected (clips,) or (seeds, clips)')
     if w.shape != v.shape[1:] or not (np.isfinite(w) & (w >= 0)).all(): raise ValueError(f'weights have shape {w.shape}, expected {v.shape[1:]} numbers from 0 up, one a clip')
+    if g.shape != v.shape[1:]: raise ValueError(f'groups have shape {g.shape}, expected {v.shape[1:]}, one a clip')
     if np.isinf(v).any(): raise ValueError(f'the score of seed {np.argwhere(np.isinf(v))[0][0]}, clip {np.argwhere(np.isinf(v))[0][1]} is infinite')
     kept = ~np.isnan(v).any(0) & (w > 0)
     if not kept.any(): raise ValueError(f'none of {v.shape[1]} clips has a score under every seed, with a weight above 0')
-    return v[:, kept], w[kept]
+    return v[:, kept], w[kept], np.unique(g[kept], return_inverse=True)[1]
 
 # %% ../nbs/31_stats.ipynb #5b1d98ca
-def _moved(margin, level, resamples, rng) -> np.ndarray: # margin (n,) with mean 0 -> (resamples,) means of resamples, stretched for small n
-    n = len(margin)
-    if n < 2: return np.zeros(resamples)                                    # one seed says nothing about seeds
-    stretch = np.sqrt(n / (n - 1)) * student.ppf(.5 + level/2, n - 1) / norm.ppf(.5 + level/2)
-    return rng.multinomial(n, np.full(n, 1/n), resamples) @ margin * (stretch / n)
+@lru_cache(8)
+def _counts(n: int, resamples: int, *seed) -> np.ndarray: # (resamples, n) how often each of n is drawn
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1/n), resamples).astype(float)
+
+def _moved(margin, free: int, level, resamples, *seed) -> np.ndarray: # (..., n) with mean 0, degrees of freedom -> (resamples, ...) means of resamples, stretched for small n
+    n = margin.shape[-1]
+    if free < 1: return np.zeros((resamples, *margin.shape[:-1]))           # one seed says nothing about seeds
+    stretch = np.sqrt(n / free) * student.ppf(.5 + level/2, free) / norm.ppf(.5 + level/2)
+    return _counts(n, resamples, *seed) @ margin.T * (stretch / n)
+
+def _resampled(v, w, g, level, resamples, seed) -> tuple: # (m S C), weights, groups -> (m S) means, (resamples m) means of resamples
+    one = np.eye(g.max() + 1)[g]; total = w @ one; share = w / total[g] / len(total) # groups count the same
+    by_seed = v @ share; mean = by_seed.mean(-1); by_clip = v.mean(-2)
+    away = v.shape[-1] * share * (by_clip - (by_clip * w @ one / total)[..., g])
+    return by_seed, mean + _moved(by_seed - mean[..., None], by_seed.shape[-1] - 1, level, resamples, seed, 0) + _moved(away, len(g) - len(total), level, resamples, seed, 1)
 
 def interval(values, # (clips,) or (seeds, clips) score of each; nan = the clip has none
              weights=None, # (clips,) how often each counts, e.g. its frames; default: once
              level: float = .95, # of confidence
              resamples: int = 2000, # drawn of each margin
-             seed: int = 0 # of the draws
+             seed: int = 0, # of the draws
+             groups=None # (clips,) e.g. the action of each: groups count the same, and every sample has them all
             ) -> Interval: # its mean is the weighted mean
     "Crossed bootstrap over clips and seeds (Owen 2007), stretched for small numbers (after Hesterberg 2015)."
-    v, w = _scores(values, weights); rng = np.random.default_rng(seed)
-    by_seed = v @ w / w.sum(); mean = by_seed.mean()
-    by_clip = w * (v.mean(0) - mean) / w.mean()
-    low, high = mean + np.quantile(_moved(by_seed - mean, level, resamples, rng) + _moved(by_clip, level, resamples, rng), [.5 - level/2, .5 + level/2])
-    return Interval(float(mean), float(by_seed.std(ddof=1)) if len(v) > 1 else np.nan, float(low), float(high), v.shape[1], len(v))
+    v, w, g = _scores(values, weights, groups); by_seed, moved = _resampled(v[None], w, g, level, resamples, seed)
+    low, high = np.quantile(moved[:, 0], [.5 - level/2, .5 + level/2])
+    return Interval(float(by_seed.mean()), float(by_seed.std(ddof=1)) if len(v) > 1 else np.nan, float(low), float(high), v.shape[1], len(v))
 
 # %% ../nbs/31_stats.ipynb #f90ef728
 class Comparison(NamedTuple):
@@ -63,7 +75,7 @@ def compare(a, # (seeds, clips) or (clips,) scores of a method
             b, # the other's, of the same clips and seeds; one row stands for every seed
             weights=None, # (clips,) how often each clip counts
             lower_is_better: bool = False, # an error
-            **how # level, resamples, seed of `interval`
+            **how # level, resamples, seed, groups of `interval`
            ) -> Comparison: # gain of b over a
     "Paired bootstrap: the interval of the difference on the same clips and seeds."
     a, b = np.atleast_2d(a), np.atleast_2d(b)
@@ -78,7 +90,7 @@ def beyond_noise(values: dict, # method -> (seeds, clips) scores of the same cli
                  weights=None, # (clips,) how often each clip counts
                  lower_is_better: bool = False, # an error
                  level: float = .95, # of the whole table
-                 **how # resamples and seed of `interval`
+                 **how # resamples, seed and groups of `interval`
                 ) -> pd.DataFrame: # one row a method: mean, std, low, high of its own; gain, gain_low, gain_high, beyond against the reference
     "What is better than a reference beyond noise, all methods of a table at once (paired bootstrap, Bonferroni)."
     if reference not in values: raise ValueError(f'no method {reference!r} to compare with; the table has {", ".join(values)}')
@@ -87,6 +99,22 @@ def beyond_noise(values: dict, # method -> (seeds, clips) scores of the same cli
         own, gain = interval(v, weights, level, **how), compare(values[reference], v, weights, lower_is_better, level=1 - (1 - level) / others, **how)
         rows[name] = dict(own._asdict(), gain=gain.gain, gain_low=gain.low, gain_high=gain.high, beyond=gain.beyond)
     return pd.DataFrame.from_dict(rows, orient='index')
+
+# %% ../nbs/31_stats.ipynb #986f3b7a
+def compare_all(values: dict, # method -> (seeds, clips) or (clips,) scores of the same clips
+                weights=None, # (clips,) how often each clip counts
+                lower_is_better: bool = False, # an error
+                level: float = .95, # of each comparison
+                resamples: int = 2000, seed: int = 0, # of the draws
+                groups=None # (clips,) as for `interval`
+               ) -> pd.DataFrame: # one row a pair, in order: method, against, gain, low, high; up is better for the method
+    "`compare` for every pair of a table at once."
+    rows = {n: np.atleast_2d(v) for n, v in values.items()}; S, C = max(map(len, rows.values())), next(iter(rows.values())).shape[1]
+    if bad := [n for n, v in rows.items() if v.shape not in ((S, C), (1, C))]: raise ValueError(f'scores of {bad[0]!r} have shape {rows[bad[0]].shape}, expected {(S, C)}, or {(1, C)} for a method without seeds')
+    v, w, g = _scores(np.concatenate([np.broadcast_to(v, (S, C)) for v in rows.values()]), weights, groups)
+    by_seed, moved = _resampled(rearrange(v, '(m s) c -> m s c', s=S) * (-1 if lower_is_better else 1), w, g, level, resamples, seed); mean = by_seed.mean(1)
+    i, j = np.triu_indices(len(rows), 1); low, high = np.quantile(moved[:, i] - moved[:, j], [.5 - level/2, .5 + level/2], axis=0)
+    names = np.array(list(rows)); return pd.DataFrame(dict(method=names[i], against=names[j], gain=mean[i] - mean[j], low=low, high=high))
 
 # %% ../nbs/31_stats.ipynb #3947b392
 def pair_scores(values, # (..., clips, clips) score of each ordered pair; nan = none, as on the diagonal

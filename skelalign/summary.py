@@ -7,29 +7,77 @@ from __future__ import annotations
 import contextlib, io
 import numpy as np, pandas as pd
 from .protocols import LOWER_IS_BETTER as LOWER, gain as gain_over, gap_closed
+from .stats import compare_all
+from .transfer import one_kind
 from .robustness import relative_degradation
 from .runs import BASE, COST, run_grid
 
 # %% auto #0
-__all__ = ['SHORT', 'JUDGED', 'with_means', 'read_table', 'csv_text', 'seed_values', 'better_by', 'results_md', 'actions_md',
-           'lost_md', 'cost_md', 'parts', 'with_kept', 'curves_md', 'speed_md', 'tables_md', 'headline_md', 'answer',
-           'figure', 'png_bytes']
+__all__ = ['GAINS', 'SHORT', 'JUDGED', 'LEGEND', 'with_means', 'read_table', 'csv_text', 'seed_values', 'clip_gains', 'better_by',
+           'results_md', 'actions_md', 'lost_md', 'cost_md', 'parts', 'with_kept', 'curves_md', 'speed_md', 'tables_md',
+           'headline_md', 'answer', 'figure', 'png_bytes']
 
 # %% ../nbs/89_summary.ipynb #5287c432
-def with_means(df: pd.DataFrame # rows of `run_grid`
-              ) -> pd.DataFrame: # sorted, with a row `mean` where all actions have a value
-    "Add the mean over actions, for each seed."
-    if (df.action == 'mean').any(): return df
-    own = [c for c in df if c not in BASE and c != 'run']
+_HIDDEN = {*BASE, 'run', 'device', 'versions', 'target', 'against', 'low', 'high', 'by_clip'}
+GAINS = {'phase_classification@1.0': 'gain_in_accuracy', 'retrieval_precision@5': 'gain_in_precision', 'event_error': 'gain_in_event_error'} # metric -> its name in rows that compare two labels
+
+def _labels(df: pd.DataFrame) -> pd.Series: # method and the table's own factors
+    label = df.method.astype(str)
+    for c in df:
+        if c not in _HIDDEN: label = label + np.where(df[c].astype(str) == '', '', ' ' + c + '=' + df[c].astype(str)) # controls have no factors
+    return label
+
+def _means(df: pd.DataFrame) -> pd.DataFrame: # a row for each seed where all actions have a value
+    own = [c for c in df if c not in BASE and c not in ('run', 'by_clip')]
     groups = df.groupby(['dataset', 'method', 'protocol', 'metric', 'seed', *own], sort=False, dropna=False)
     mean = groups.agg(value=('value', 'mean'), n_train=('n_train', 'sum'), n_val=('n_val', 'sum'), actions=('action', 'nunique')).reset_index()
-    mean = mean[mean.actions == mean.dataset.map(df.groupby('dataset').action.nunique())].assign(action='mean', run='')
-    return pd.concat([df.assign(versions=''), mean[df.columns]]).sort_values([c for c in df if c != 'value'], ignore_index=True)
+    return mean[mean.actions == mean.dataset.map(df.groupby('dataset').action.nunique())].drop(columns='actions').assign(action='mean', run='')
+
+# %% ../nbs/89_summary.ipynb #dead6e77
+def _by_clip(part: pd.DataFrame, actions: list) -> dict: # rows of one metric, protocol and label -> seed: (scores of all clips in order of action, weights, actions), where no action is missing
+    found = {}
+    for r in part.itertuples():
+        c, w = (np.asarray(x, float) for x in r.by_clip); there = ~np.isnan(c) & (w > 0)
+        found.setdefault(r.seed, {})[r.action] = c + r.value - np.average(c[there], weights=w[there]), w # records are rounded, the value is not
+    stack = lambda cells: (*(np.concatenate([cells[a][i] for a in actions]) for i in (0, 1)), np.repeat(np.arange(len(actions)), [len(cells[a][0]) for a in actions]))
+    return {seed: stack(cells) for seed, cells in found.items() if len(cells) == len(actions)}
+
+def _comparable(part: pd.DataFrame, actions: list): # rows of one metric and protocol -> groups of labels with the same clips: (label -> (seeds clips), weights, actions)
+    groups = {}
+    for label, rows in part.groupby('label', sort=True):
+        if seeds := _by_clip(rows, actions): groups.setdefault(tuple(x.tobytes() for x in next(iter(seeds.values()))[1:]), {})[label] = seeds
+    for labels in groups.values():
+        several = [set(s) for s in labels.values() if len(s) > 1]; shared = sorted(set.intersection(*several)) if several else []
+        table = {l: np.stack([s[k][0] for k in (shared if len(s) > 1 else s)]) for l, s in labels.items() if len(s) == 1 or shared}
+        if len(table) > 1: yield table, *next(iter(next(iter(labels.values())).values()))[1:]
+
+def _gain_rows(df: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame: # a row for each pair of labels, protocol and metric
+    kept = df[df.by_clip.notna() & df.metric.isin(list(GAINS)) & ~df.protocol.str.contains('+', regex=False)]; kept = kept.assign(label=_labels(kept)); found = []
+    for (d, p, m), part in kept.groupby(['dataset', 'protocol', 'metric'], sort=False):
+        for table, w, g in _comparable(part, sorted(set(df[df.dataset == d].action))):
+            found.append(compare_all(table, w, m in LOWER, groups=g).assign(dataset=d, protocol=p, metric=m))
+    if not found: return means[:0]
+    first = means.assign(label=_labels(means)).drop_duplicates(['dataset', 'protocol', 'metric', 'label']).drop(columns=['value', 'seed'])
+    rows = pd.concat(found).rename(columns=dict(method='label', gain='value')).merge(first, on=['dataset', 'protocol', 'metric', 'label'])
+    return rows.assign(metric=rows.metric.map(GAINS), seed=0).drop(columns='label')
+
+# %% ../nbs/89_summary.ipynb #06f11073
+def with_means(df: pd.DataFrame # rows of `run_grid`
+              ) -> pd.DataFrame: # sorted, with a row `mean` where all actions have a value, and rows that compare labels where scores keep their clips
+    "Add the mean over actions, for each seed, and the gain of every label over every other."
+    if (df.action == 'mean').any(): return df
+    means = _means(df); rows = df.assign(versions=''); own = [c for c in df if c != 'by_clip']
+    gains = _gain_rows(df, means) if 'by_clip' in df else means[:0]; last = ['against', 'low', 'high'] if len(gains) else []
+    out = pd.concat([rows[own], means[own], gains[[*own, *last]]] if last else [rows[own], means[own]])
+    if last: out = out.fillna({'against': ''})
+    return out.sort_values([c for c in out if c not in ('value', 'low', 'high')], ignore_index=True)
 
 def read_table(csv # path of a csv, or rows
               ) -> pd.DataFrame: # rows with means
     "Rows of a table."
-    return with_means(csv) if isinstance(csv, pd.DataFrame) else pd.read_csv(csv, keep_default_na=False)
+    if isinstance(csv, pd.DataFrame): return with_means(csv)
+    df = pd.read_csv(csv, keep_default_na=False)
+    return df.assign(**{c: pd.to_numeric(df[c], errors='coerce') for c in ('low', 'high') if c in df}) # only rows that compare have them
 
 def csv_text(df: pd.DataFrame # rows of `run_grid`
             ) -> str: # what stands in the file
@@ -42,7 +90,6 @@ SHORT = {'phase_classification@1.0': 'accuracy', 'phase_progression': 'progressi
          'correspondence_error_ms': 'correspondence error, ms', 'subclip_iou': 'subclip IoU'} # metrics that reports show
 JUDGED = [m for m in ('retrieval_precision@5', 'event_error', 'label_transfer@1', 'correspondence_error_ms', 'subclip_iou')] # metrics that decide
 _FIRST = 'clock index majority raw_keypoints raw_velocities untrained'.split()
-_HIDDEN = {*BASE, 'run', 'device', 'versions', 'target', 'against'}
 
 def _order(label: str): # controls first, ceiling last
     m = label.split('+')[0].split(' ')[0]
@@ -54,11 +101,16 @@ def seed_values(df: pd.DataFrame, # rows with means
                 action: str = 'mean' # or one action
                ) -> pd.DataFrame: # index (dataset, protocol, metric, label), one column a seed
     "Values over seeds; the label is the method and the table's own factors."
-    df = df[df.action == action]
-    label = df.method.astype(str)
-    for c in df:
-        if c not in _HIDDEN: label = label + np.where(df[c].astype(str) == '', '', ' ' + c + '=' + df[c].astype(str)) # controls have no factors
-    return df.assign(label=label).pivot_table(index=['dataset', 'protocol', 'metric', 'label'], columns='seed', values='value')
+    df = df[(df.action == action) & ~df.metric.isin(list(GAINS.values()))]
+    return df.assign(label=_labels(df)).pivot_table(index=['dataset', 'protocol', 'metric', 'label'], columns='seed', values='value')
+
+def clip_gains(df: pd.DataFrame # rows with means
+              ) -> dict: # (dataset, protocol, metric, label, against) -> gain of the label, low and high end of its 95 % interval; both ways round
+    "Comparisons over clips and seeds."
+    metric, found = {g: m for m, g in GAINS.items()}, {}; rows = df[df.metric.isin(list(metric))]
+    for r, a in zip(rows.itertuples(), _labels(rows)):
+        key = (r.dataset, r.protocol, metric[r.metric]); found[*key, a, r.against] = r.value, r.low, r.high; found[*key, r.against, a] = -r.value, -r.high, -r.low
+    return found
 
 # %% ../nbs/89_summary.ipynb #422c5139
 def better_by(a, b, # values over seeds, paired
@@ -70,16 +122,21 @@ def better_by(a, b, # values over seeds, paired
     spread = d.std(ddof=1) if n > 1 else 0.
     return float(d.mean()), float(t.ppf(.975, n - 1) * spread / n**.5) if spread > 1e-9 else np.inf
 
+def _told(V: pd.DataFrame, gains: dict, *where): # labels by seeds of one (dataset, protocol, metric) -> function (a, b): gain of a over b, ends of its 95 % interval
+    def told(a, b):
+        if (*where, a, b) in gains: return gains[*where, a, b]
+        gain, half = better_by(V.loc[a], V.loc[b], where[-1]); return gain, gain - half, gain + half
+    return told
+
 # %% ../nbs/89_summary.ipynb #9176d10e
 def _pm(v) -> str: # mean +- std over seeds
     v = v.dropna()
     return '–' if not len(v) else f'{v.mean():.3f}' + (f' ± {v.std(ddof=1):.3f}' if len(v) > 1 and v.std(ddof=1) > 5e-7 else '')
 
-def _winner(V: pd.DataFrame, metric: str): # the label that beats every other row (ceilings aside) beyond its interval, if any
+def _winner(V: pd.DataFrame, metric: str, told): # the label that beats every other row (ceilings aside) beyond its interval, if any
     V = V[[not l.startswith('supervised') for l in V.index]]
     best = (V.mean(axis=1) * (-1 if metric in LOWER else 1)).idxmax() if len(V) else None
-    gains = [better_by(V.loc[best], V.loc[o], metric) for o in V.index if o != best]
-    return best if gains and all(g > h for g, h in gains) else None
+    return best if len(V) > 1 and all(told(best, o)[1] > 0 for o in V.index if o != best) else None
 
 def _gains(V: pd.DataFrame, metric: str, label: str) -> list: # gain over the clock, share of the clock-to-supervised gap
     if 'clock' not in V.index: return ['–', '–']
@@ -90,48 +147,48 @@ def _md(head: list, rows: list) -> str: # a markdown table, first column left, o
     return '\n'.join('| ' + ' | '.join(map(str, r)) + ' |' for r in [head, ['---'] + ['--:'] * (len(head) - 1), *rows]) + '\n'
 
 # %% ../nbs/89_summary.ipynb #6042e330
-def results_md(V: pd.DataFrame, # of `seed_values`
-               dataset: str, # one of them
-               protocol: str # one of them
+def _one(rows: pd.DataFrame) -> tuple: # data set and protocol of rows that shall stand in one table; ValueError if there are two
+    found = list(dict.fromkeys(zip(rows.dataset, rows.protocol)))
+    if len(sets := sorted({d for d, _ in found})) != 1: raise ValueError(f'numbers of {" and ".join(sets) or "no data set"} cannot stand in one column')
+    return sets[0], one_kind([(p, None) for _, p in found])
+
+def results_md(V: pd.DataFrame, # of `seed_values`, one data set and one protocol
+               gains=() # of `clip_gains`; without them seeds decide
               ) -> str: # a markdown table
     "Methods against metrics, mean and standard deviation over seeds, with gains over the clock."
-    part = {m: V.loc[(dataset, protocol, m)] for m in SHORT if (dataset, protocol, m) in V.index.droplevel(3)}
+    where = _one(V.reset_index()); part = {m: V.loc[(*where, m)] for m in SHORT if (*where, m) in V.index.droplevel(3)}
     labels = sorted({l for v in part.values() for l in v.index}, key=_order)
     judged = [m for m in JUDGED if m in part][:2]
-    win = {m: _winner(v, m) for m, v in part.items()}
+    win = {m: _winner(v, m, _told(v, gains, *where, m)) for m, v in part.items()}
     cell = lambda m, l: (f'**{_pm(part[m].loc[l])}**' if win[m] == l else _pm(part[m].loc[l])) if l in part[m].index else '–'
     head = ['method', *[SHORT[m] + (' ↓' if m in LOWER else '') for m in part], *[f'{SHORT[m]}: {w}' for m in judged for w in ('gain', 'gap closed')]]
     rows = [[f'`{l}`', *[cell(m, l) for m in part], *[x for m in judged for x in (_gains(part[m], m, l) if l in part[m].index else ['–', '–'])]] for l in labels]
     return _md(head, rows)
 
-def actions_md(df: pd.DataFrame, # rows with means
-               dataset: str, # one of them
-               protocol: str, # one of them
+def actions_md(df: pd.DataFrame, # rows with means, one data set and one protocol
                labels: list # methods to show
               ) -> str: # a markdown table
     "One row an action: accuracy, precision@5 and event error of some methods."
-    metrics = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
-    V = {a: seed_values(df[df.dataset == dataset], a) for a in [*sorted(set(df[df.dataset == dataset].action) - {'mean'}), 'mean']}
-    get = lambda a, m, l: _pm(V[a].loc[(dataset, protocol, m, l)]) if (dataset, protocol, m, l) in V[a].index else '–'
+    where = _one(df); metrics = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
+    V = {a: seed_values(df, a) for a in [*sorted(set(df.action) - {'mean'}), 'mean']}
+    get = lambda a, m, l: _pm(V[a].loc[(*where, m, l)]) if (*where, m, l) in V[a].index else '–'
     return _md(['action', *[f'`{l}` {SHORT[m]}' for m in metrics for l in labels]], [[a, *[get(a, m, l) for m in metrics for l in labels]] for a in V])
 
 # %% ../nbs/89_summary.ipynb #f3167f9f
 def _trained(V: pd.DataFrame, dataset: str) -> list: # labels of methods that learned something, of `seed_values`
     return sorted(set(V[V.index.get_level_values('protocol') == 'training@full'].loc[[dataset]].index.get_level_values('label')), key=_order) if (dataset, 'training@full') in V.index.droplevel([2, 3]) else []
 
-def lost_md(df: pd.DataFrame, # rows with means
-            dataset: str, # one of them
-            protocol: str, # one of them
+def lost_md(df: pd.DataFrame, # rows with means, one data set and one protocol
             labels: list # methods to look at
            ) -> str: # one sentence
     "In which actions a method is no better than the clock on precision@5 or event error, mean over seeds."
-    lost = []
-    for a in sorted(set(df[df.dataset == dataset].action) - {'mean'}):
-        V = seed_values(df[df.dataset == dataset], a).mean(axis=1)
+    where, lost = _one(df), []
+    for a in sorted(set(df.action) - {'mean'}):
+        V = seed_values(df, a).mean(axis=1)
         for m in ('retrieval_precision@5', 'event_error'):
             for l in labels:
-                if {(dataset, protocol, m, x) for x in (l, 'clock')} <= set(V.index) and (V[dataset, protocol, m, l] - V[dataset, protocol, m, 'clock']) * (-1 if m in LOWER else 1) <= 0:
-                    lost.append(f'`{l}` in {a} ({SHORT[m]} {V[dataset, protocol, m, l]:.3f}, clock {V[dataset, protocol, m, "clock"]:.3f})')
+                if {(*where, m, x) for x in (l, 'clock')} <= set(V.index) and gain_over(V[*where, m, l], V[*where, m, 'clock'], m) <= 0:
+                    lost.append(f'`{l}` in {a} ({SHORT[m]} {V[*where, m, l]:.3f}, clock {V[*where, m, "clock"]:.3f})')
     return 'No better than the clock: ' + ('; '.join(lost) if lost else 'nowhere') + '.\n'
 
 # %% ../nbs/89_summary.ipynb #2851314e
@@ -207,15 +264,16 @@ def tables_md(csv # path of a csv, or rows
     "All tables of a report: results under each protocol, curves, some methods by action, cost; or speeds."
     df = read_table(csv)
     if 'ratio' in set(df.metric): return '\n' + speed_md(df)
-    V, text = seed_values(df), ''
+    V, gains, text = seed_values(df), clip_gains(df), ''
     for d in sorted(set(df.dataset)):
         protocols = _by_view(set(df[df.dataset == d].protocol) - {'training@full'})
         for p in protocols:
-            if parts(p)[:2] not in _bent(V): text += f'\n### {d}, {p}\n\n' + results_md(V, d, p)
+            if parts(p)[:2] not in _bent(V): text += f'\n### {d}, {p}\n\n' + results_md(V.loc[[d], [p], :, :], gains)
         text += curves_md(V, d)
         labels = [l for l in ('clock', 'coordinates', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
         cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
-        if len(labels) > 2: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(df, d, cropped[0], labels) + '\n' + lost_md(df, d, cropped[0], _trained(V, d))
+        rows = df[(df.dataset == d) & (df.protocol == cropped[0])]
+        if len(labels) > 2: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(rows, labels) + '\n' + lost_md(rows, _trained(V, d))
         if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
     return text
 
@@ -238,29 +296,41 @@ def headline_md(csv, # path of a csv, or rows
 # %% ../nbs/89_summary.ipynb #cbe944a4
 def _short(m: str) -> str: return SHORT[m.removesuffix(' kept')] + ' kept' * m.endswith(' kept') if m.removesuffix(' kept') in SHORT else m
 
-def _verdict(V: pd.DataFrame, claim: dict, dataset: str) -> str: # one sentence; V of `seed_values`
-    who, protocol = claim['better'], claim.get('protocol', 'casa@cropped')
-    told, lost = [], {}
+_SAYS = ('beats', 'is not told apart from', 'is partly better, partly worse than', 'is worse than', 'is not judged (one seed) against') # verdicts on a rival, over metrics
+def _word(intervals) -> str: # (gain, low, high) of each metric -> a verdict
+    if not all(np.isfinite(low) for _, low, _ in intervals): return _SAYS[4]
+    up, down = [low > 0 for _, low, _ in intervals], [high < 0 for *_, high in intervals]
+    return _SAYS[0] if all(up) else _SAYS[2] if any(up) and any(down) else _SAYS[3] if any(down) else _SAYS[1]
+
+def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str) -> str: # one sentence; V of `seed_values`
+    who, protocol, found, said = claim['better'], claim.get('protocol', 'casa@cropped'), {}, []
     for m in claim.get('metrics', ['retrieval_precision@5', 'event_error']):
         if (dataset, protocol, m) not in V.index.droplevel(3): return ''
         part = V.loc[(dataset, protocol, m)]; rivals = [r for r in claim['than'] if r in part.index]
         if who not in part.index or not rivals: return ''
-        gains = {r: better_by(part.loc[who], part.loc[r], m) for r in rivals}
-        near = min(rivals, key=lambda r: gains[r][0]); gain, half = gains[near]
-        lost |= {r: m for r in rivals if not gains[r][0] > gains[r][1]}
-        told.append(f'{_short(m)} {part.loc[who].mean():.3f}, {"better" if gain > 0 else "worse"} by {abs(gain):.3f}' + (f' ± {half:.3f}' if np.isfinite(half) else '') + f' than `{near}`')
-    says = 'is not judged (one seed) against' if part.dropna(axis=1).shape[1] < 2 else 'does not beat' if lost else 'beats'
-    whom = claim.get('named') if not lost or set(lost) == set(claim['than']) else None
-    return f'On {dataset}, {protocol}, `{who}` {says} {whom or ", ".join(f"`{r}`" for r in (lost or rivals))}: {"; ".join(told)}.'
+        told = _told(part, gains, dataset, protocol, m); own = {r: told(who, r) for r in rivals}; near = min(rivals, key=lambda r: own[r][0])
+        for r in rivals: found.setdefault(r, []).append(own[r])
+        gain, low, high = own[near]; span = f' ({low:+.3f} to {high:+.3f})' if np.isfinite(low) else ''
+        said.append(f'{_short(m)} {part.loc[who].mean():.3f}, by {gain:+.3f}{span}' + f' over `{near}`' * (len(rivals) > 1))
+    words = {w: [r for r in found if _word(found[r]) == w] for w in _SAYS}; words = {w: rs for w, rs in words.items() if rs}
+    named = lambda rs: claim.get('named') if len(words) == 1 and claim.get('named') else ', '.join(f'`{r}`' for r in rs)
+    return f'On {dataset}, {protocol}, `{who}` ' + ' and '.join(f'{w} {named(rs)}' for w, rs in words.items()) + f': {"; ".join(said)}.'
 
+# %% ../nbs/89_summary.ipynb #d0de0ff7
 def answer(csv, # path of a csv, or rows
            claims: list # dicts: better, than (list) and, if wanted, named (the list in words), protocol, metrics
-          ) -> str: # one sentence a claim and dataset; the rival that is named last is the nearest
+          ) -> str: # one sentence a claim and dataset; numbers against the nearest rival, up is better
     "What the data say to a table's claims."
     df = read_table(csv)
     if 'ratio' in set(df.metric): return _speed_says(df)
-    V = with_kept(seed_values(df))
-    return ' '.join(filter(None, (_verdict(V, c, d) for d in sorted(set(df.dataset)) for c in claims))) or 'No claim of this table can be judged on these rows.'
+    V, gains = with_kept(seed_values(df)), clip_gains(df)
+    return ' '.join(filter(None, (_verdict(V, gains, c, d) for d in sorted(set(df.dataset)) for c in claims))) or 'No claim of this table can be judged on these rows.'
+
+# %% ../nbs/89_summary.ipynb #12a6300d
+LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
+          'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. '
+          'Intervals of accuracy, precision@5 and event error: paired bootstrap over clips and seeds; of all others, and under damage: paired t over seeds. '
+          'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
 # %% ../nbs/89_summary.ipynb #1dded9ba
 _STYLE = {'font.size': 8.5, 'axes.titlesize': 8.5, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.grid.axis': 'y', 'grid.color': '.92', 'axes.axisbelow': True}
@@ -291,7 +361,8 @@ def _dots(V: pd.DataFrame, width: float): # every method a row, every seed a dot
     for d, m in ((d, m) for d in sorted(panels.unique('dataset')) for m in JUDGED):
         protocols = _by_view({p for e, p, n in panels if (e, n) == (d, m)})
         rows += [(d, m, protocols[i:i+2]) for i in range(0, len(protocols), 2)]
-    fig, where = Figure(figsize=(width, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained'), '{d}, ' * (len({d for d, *_ in rows}) > 1)
+    wide = width + .065 * max(0, max(map(len, labels)) - 18) # long labels must not narrow the panels until their titles meet
+    fig, where = Figure(figsize=(wide, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained'), '{d}, ' * (len({d for d, *_ in rows}) > 1)
     axes = fig.subplots(len(rows), max(len(r[2]) for r in rows), squeeze=False, sharey=True, sharex='row')
     for (d, m, protocols), line in zip(rows, axes):
         for p, ax in zip(protocols, line): _panel(ax, V.loc[(d, p, m)], labels, f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{where.format(d=d)}{p}')

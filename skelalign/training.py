@@ -4,10 +4,12 @@
 
 # %% ../nbs/24_training.ipynb #7af199aa
 from __future__ import annotations
-import json, math, resource, time, warnings
+import json, math, os, resource, time, warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
+from einops import rearrange
 from torch import nn, Tensor
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -16,7 +18,7 @@ from .clip import ClipBatch, collate, write_atomic
 from .sample import fold_seed
 from .augment import two_views
 from .fusion import build_encoder
-from .losses import HEADS, LOSSES
+from .losses import HEADS, LOSSES, path_likelihood
 from .baselines import CONTROLS, resolve
 
 # %% auto #0
@@ -38,12 +40,40 @@ def _classes(clips: list) -> list: # per clip: (T,) class numbers, one for each 
     known = {a: i for i, a in enumerate(sorted({(c.action, int(p)) for c in clips for p in np.unique(c.phases)}))}
     return [np.array([known[c.action, int(p)] for p in c.phases]) for c in clips]
 
-def _objective(model: nn.ModuleDict, views: ClipBatch, loss: dict) -> Tensor:
+class _Objective(nn.Module):
     "Loss of one batch of views; the model's products in the autocast type, the loss in float32."
-    if 'classify' in model: return F.cross_entropy(model['classify'](model['encoder'](views)).float()[views.valid], views.phases[views.valid])
-    settings = {k: v for k, v in loss.items() if k != 'name'} | ({'head': model['head']} if 'head' in model else {})
-    (t0, t1), (v0, v1) = views.time.chunk(2), views.valid.chunk(2)
-    return sum(LOSSES[loss['name']](*z.float().chunk(2), t0, t1, v0, v1, **settings) for z in model['encoder'].projections(views))
+    def __init__(self, model: nn.ModuleDict, loss: dict, team=None, across: dict|None=None):
+        super().__init__(); self.model, self.loss, self.team, self.across = model, loss, team, across
+
+    def forward(self, views: ClipBatch, partner: Tensor|None=None) -> Tensor: # partner (b,): another row of the same action
+        model, loss, (seen, whole) = self.model, self.loss, _shared(views, self.team)
+        if 'classify' in model: return F.cross_entropy(model['classify'](whole(model['encoder'](seen))).float()[views.valid], views.phases[views.valid])
+        settings = {k: v for k, v in loss.items() if k != 'name'} | ({'head': model['head']} if 'head' in model else {})
+        (t0, t1), (v0, v1), total = views.time.chunk(2), views.valid.chunk(2), 0.
+        for z in model['encoder'].projections(seen):
+            z0, z1 = whole(z).float().chunk(2)
+            total = total + LOSSES[loss['name']](z0, z1, t0, t1, v0, v1, **settings)
+            if partner is not None: total = total + self.across['weight'] * path_likelihood(z0, z1[partner], t0, t1[partner], v0, v1[partner], self.across['tau'])
+        return total
+
+# %% ../nbs/24_training.ipynb #80dd1c65
+def _team(device: str|None, config: dict): # the processes that a launcher started, as an accelerate.Accelerator; None if there is but one
+    if int(os.environ.get('WORLD_SIZE') or 1) < 2: return None
+    if device not in (None, 'cpu', 'cuda'): raise ValueError(f"device is {device!r}, expected 'cpu', 'cuda' or None: with several processes each has a device of its own")
+    try: from accelerate import Accelerator, DistributedDataParallelKwargs
+    except ImportError: raise ImportError("training in several processes needs accelerate, which is not installed: pip install 'skelalign[train]'") from None
+    unused = DistributedDataParallelKwargs(find_unused_parameters=config['loss']['name'] == 'phase_classification') # it does not look at the projection
+    return Accelerator(cpu=device == 'cpu' or not torch.cuda.is_available(), mixed_precision='no', kwargs_handlers=[unused]) # the objective chooses its own types
+
+def _shared(views: ClipBatch, team) -> tuple: # the views this process embeds; a function from their embeddings to those of all views
+    if team is None: return views, lambda z: z
+    n, W, w = len(views) // 2, team.num_processes, team.process_index
+    size = -(-n // W); own = (torch.arange(size, device=views.valid.device) + w * size).clamp(max=n - 1)
+    def whole(z: Tensor) -> Tensor: # (2 size, t, d) -> (2 n, t, d)
+        if z.requires_grad: z.register_hook(lambda gradient: W * gradient)
+        parts = list(team.gather(z.detach().contiguous()).chunk(W)); parts[w] = z
+        return rearrange(rearrange(torch.stack(parts), 'w (v s) t d -> v (w s) t d', v=2)[:, :n], 'v n t d -> (v n) t d')
+    return views.map(lambda x: x[torch.cat([own, own + n])]), whole
 
 # %% ../nbs/24_training.ipynb #f0b0a551
 def save_checkpoint(path, # .safetensors file
@@ -63,8 +93,8 @@ def load_checkpoint(path, # .safetensors file
 # %% ../nbs/24_training.ipynb #063b32c5
 @dataclass
 class _Run:
-    config: dict; seed: int; data: ClipBatch; group: Tensor; model: nn.ModuleDict; optimiser: torch.optim.Optimizer; device: torch.device
-    step: int = 0
+    config: dict; seed: int; data: ClipBatch; group: Tensor; model: nn.ModuleDict; optimiser: torch.optim.Optimizer; device: torch.device; objective: nn.Module
+    team: object = None; step: int = 0
     log: dict = field(default_factory=lambda: dict(loss=[], seconds=0., outside=0., frames=0, peak=0.))
 
 def _seen(data: ClipBatch, encoder: dict) -> ClipBatch: # without the streams that the encoder does not look at
@@ -86,7 +116,7 @@ def _start(config: dict, clips: list, seed: int, device) -> _Run:
         for row, label in zip(data.phases, _classes(clips)): row[:len(label)] = torch.as_tensor(label)
     model, actions = _model(config, data).to(device), sorted({c.action for c in clips})
     optimiser = torch.optim.AdamW(model.parameters(), optim['lr'], weight_decay=optim['weight_decay'], fused=True)
-    return _Run(config, seed, data.to(device), torch.tensor([actions.index(c.action) for c in clips], device=device), model, optimiser, device)
+    return _Run(config, seed, data.to(device), torch.tensor([actions.index(c.action) for c in clips], device=device), model, optimiser, device, _Objective(model, config['loss'], None, config['across']))
 
 # %% ../nbs/24_training.ipynb #d49fedee
 def _save(run: _Run, path: Path):
@@ -117,42 +147,51 @@ def _partners(rows: Tensor, group: Tensor, seed: Tensor) -> Tensor: # (b,) anoth
     step = 1 + fold_seed(seed, 1) % (n[g] - 1).clamp(min=1)
     return order[start[g] + (place + step) % n[g]]
 
-def _views(run: _Run) -> list: # of ClipBatch, one for each part of the batch; view 0 of every row, then view 1
+def _next_alike(group: Tensor) -> Tensor: # (b,) next row of the same group, around; itself if it is alone
+    order = group.argsort(stable=True); n = group.bincount(); start = n.cumsum(0) - n
+    return order[start[group] + (order.argsort() - start[group] + 1) % n[group]]
+
+def _views(run: _Run) -> list: # for each part of the batch: views, view 0 of every row, then view 1; and each row's partner across clips, if it has one now
     optim, n, settings = run.config['optim'], len(run.data), dict(run.config['views'])
     chance = torch.Generator().manual_seed(int(fold_seed(run.seed, run.step)) & (2**62 - 1))
     rows = torch.randperm(n, generator=chance)[:min(optim['batch'], n)].to(run.device)
     seed = fold_seed(run.seed, run.step, rows)
     if settings.pop('pair') == 'action': rows = torch.stack([rows, _partners(rows, run.group, seed)])
-    parts = zip(rows.chunk(optim['accumulate'], -1), seed.chunk(optim['accumulate']))
-    return [two_views(run.data, r, s, **settings) for r, s in parts]
+    across = run.config['across']; met = across['weight'] > 0 and run.step >= across['after'] * optim['steps']
+    parts = zip(rows.chunk(optim['accumulate'], -1), seed.chunk(optim['accumulate']), run.group[rows if rows.ndim == 1 else rows[0]].chunk(optim['accumulate']))
+    return [(two_views(run.data, r, s, **settings), _next_alike(g) if met else None) for r, s, g in parts]
 
 # %% ../nbs/24_training.ipynb #2c8692f6
 def _step(run: _Run) -> float: # the loss
     "One optimisation step, timed."
-    optim, began = run.config['optim'], time.perf_counter()
+    optim, team, began = run.config['optim'], run.team, time.perf_counter()
     parts, value = _views(run), 0.; made = time.perf_counter()
     for group in run.optimiser.param_groups: group['lr'] = optim['lr'] * learning_rate(run.step, optim['steps'], optim['warmup'])
     run.optimiser.zero_grad()
-    for views in parts:
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=optim['precision'] == 'bfloat16'): loss = _objective(run.model, views, run.config['loss'])
-        share = len(views) / sum(map(len, parts)); (share * loss).backward(); value += share * loss.item() # .item() waits for the device
-    nn.utils.clip_grad_norm_(run.model.parameters(), optim['clip_norm']); run.optimiser.step()
+    if team: torch.manual_seed(int(fold_seed(run.seed, run.step, 'network', team.process_index))) # other rows, other chance
+    rows = sum(len(views) for views, _ in parts)
+    for k, (views, partner) in enumerate(parts, 1):
+        with team.no_sync(run.objective) if team and k < len(parts) else nullcontext(): # gradients travel once a step
+            with torch.autocast(run.device.type, torch.bfloat16, enabled=optim['precision'] == 'bfloat16'): loss = run.objective(views, partner)
+            share = len(views) / rows; (team.backward if team else Tensor.backward)(share * loss); value += share * loss.item() # .item() waits for the device
+    (team or nn.utils).clip_grad_norm_(run.model.parameters(), optim['clip_norm']); run.optimiser.step()
     run.step += 1; log = run.log; done = time.perf_counter()
-    log['seconds'] += done - began; log['outside'] += made - began; log['frames'] += sum(int(v.valid.sum()) for v in parts)
+    log['seconds'] += done - began; log['outside'] += made - began; log['frames'] += sum(int(v.valid.sum()) for v, _ in parts)
     if not math.isfinite(value): raise FloatingPointError(f'the loss is {value} at step {run.step}; lower the learning rate')
     return value
 
 # %% ../nbs/24_training.ipynb #47f10755
 def _train(run: _Run, checkpoint: Path|None, progress: bool, every: float):
     "Step until done; a checkpoint every so many seconds and at the end."
-    run.model.train(); steps, saved = run.config['optim']['steps'], time.monotonic()
-    with tqdm(total=steps, initial=run.step, disable=not progress, desc=run.config['method'], leave=False) as bar:
+    run.model.train(); steps, saved, leads = run.config['optim']['steps'], time.monotonic(), run.team is None or run.team.is_main_process
+    with tqdm(total=steps, initial=run.step, disable=not (progress and leads), desc=run.config['method'], leave=False) as bar:
         while run.step < steps:
             value = _step(run)
             if run.step % max(1, steps // 50) == 0 or run.step == steps: run.log['loss'].append([run.step, round(value, 4)])
             bar.update(); bar.set_postfix_str(f"loss {value:.3f}, {run.log['frames'] / run.log['seconds']:.0f} frames/s", refresh=False)
             if run.step == steps: run.log['peak'] = max(run.log['peak'], _peak_mb(run.device))
-            if checkpoint and (run.step == steps or time.monotonic() - saved > every): _save(run, checkpoint); saved = time.monotonic()
+            if checkpoint and leads and (run.step == steps or time.monotonic() - saved > every): _save(run, checkpoint); saved = time.monotonic()
+    if run.team: run.team.wait_for_everyone() # the file is there for all
     run.model.eval()
 
 # %% ../nbs/24_training.ipynb #84ea8e96
@@ -203,9 +242,11 @@ def fit_method(method: str, # a name in baselines.METHODS
     if config['kind'] == 'control': return Embedder(config, CONTROLS[method])
     if not clips: raise ValueError(f'{method}: no training clip was given')
     _check_seen(clips, config['encoder']); torch.set_flush_denormal(True) # the far tails of the Gaussians are denormal numbers, slow and worth nothing
-    run = _start(config, clips, seed, torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu')))
-    checkpoint = checkpoint and Path(checkpoint)
-    if checkpoint and checkpoint.exists(): _resume(run, checkpoint)
+    team = _team(device, config); device = team.device if team else torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    run, checkpoint = _start(config, clips, seed, device), checkpoint and Path(checkpoint)
+    with team.main_process_first() if team else nullcontext():
+        if checkpoint and checkpoint.exists(): _resume(run, checkpoint)
+    if team: _join(run, team)
     _train(run, checkpoint, progress, every)
     return Embedder(config, encoder=run.model['encoder'], log=_summary(run))
 
@@ -217,6 +258,15 @@ def _resume(run: _Run, checkpoint: Path):
         if 'not a whole checkpoint' not in str(e): raise
         aside = checkpoint.with_suffix('.damaged'); checkpoint.replace(aside)
         warnings.warn(f'{e}; it was put aside as {aside.name} and training starts anew')
+
+def _join(run: _Run, team):
+    "Train with the other processes from here on; ValueError if they do not start from the same place."
+    place = run.data.keypoints.double().sum((1, 2, 3)).cpu() @ torch.arange(1., len(run.data) + 1, dtype=torch.float64) # which clips, in which order
+    mine = torch.tensor([[run.step, run.seed, place]], dtype=torch.float64, device=run.device)
+    apart = (team.gather(mine) != mine).any(0).tolist()
+    for differs, what in zip(apart, ('in the step they resume from; expected one checkpoint on a disk that all of them see', 'in their seed; expected the same', 'in their clips; expected all clips, in the same order, in each')):
+        if differs: raise ValueError(f'the {team.num_processes} processes differ {what}')
+    run.team, run.objective = team, team.prepare(_Objective(run.model, run.config['loss'], team, run.config['across']))
 
 def _peak_mb(device) -> float: # most memory that the process (or its part of the device) has held, MiB
     return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == 'cuda' else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

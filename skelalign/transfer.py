@@ -10,12 +10,12 @@ import numpy as np
 from .clip import take
 from .matching import exact_distances, nearest_frames
 from .metrics import correspondence_error, enclosed_area_error, phase_map, subclip_localisation
-from .protocols import Protocol, evaluate, draws_of, embed_clips, get_protocol, view_clips
+from .protocols import Protocol, draws_of, embed_clips, evaluate_all, get_protocol, one_protocol, view_clips
 from .stats import interval
 
 # %% auto #0
-__all__ = ['TASKS', 'few_shot', 'labelled_pairs', 'evaluate_correspondence', 'evaluate_subclips', 'describe', 'view_pairs',
-           'judge']
+__all__ = ['TASKS', 'few_shot', 'labelled_pairs', 'evaluate_correspondence', 'evaluate_subclips', 'describe', 'one_kind',
+           'view_pairs', 'judge_all', 'judge']
 
 # %% ../nbs/35_transfer.ipynb #9aac8b1d
 def _clean(protocol) -> Protocol: # a protocol without a corruption; ValueError otherwise
@@ -102,6 +102,14 @@ def describe(name # of a protocol or of a task, e.g. 'few_shot@cropped'
     task, base, yaw = _task(name); p = {k: v for k, v in asdict(get_protocol(base)).items() if k != 'citation'}
     return p | (dict(task=task, yaw=yaw, **TASKS[task]) if task else {})
 
+def one_kind(numbers # pairs (name of a protocol or task, value) that shall stand in one column
+            ) -> str: # the name of the first; ValueError if another says something else
+    "`one_protocol`, tasks included: what is not the same question is kept out of one column."
+    names = list(dict.fromkeys(n for n, _ in numbers)); tasks = [_task(n) for n in names]; one_protocol([(base, None) for _, base, _ in tasks])
+    for n, (task, _, yaw) in zip(names, tasks):
+        if (task, yaw) != (tasks[0][0], tasks[0][2]): raise ValueError(f'{names[0]} and {n} cannot stand in one column: they are not the same task')
+    return names[0]
+
 # %% ../nbs/35_transfer.ipynb #39ab3dde
 def view_pairs(clips: list, # SkeletonClips `take@view`; frames of one take and time belong together
                yaw: float|None = None # only pairs of view 0 and this view; default all pairs of different views
@@ -113,14 +121,25 @@ def view_pairs(clips: list, # SkeletonClips `take@view`; frames of one take and 
     def partner(a, b): at = np.searchsorted(b.time, a.time).clip(max=len(b) - 1); return np.where(b.time[at] == a.time, at, np.nan)
     return [(a, b, partner(a, b)) for a, b in pairs]
 
-def judge(embed, # list of SkeletonClips -> list of (T_i, D) arrays
-          train: list, val: list, # SkeletonClips of one action
-          name # of a protocol or of a task
-         ) -> dict: # metric name -> number
-    "Whatever a table asks for, by name."
+# %% ../nbs/35_transfer.ipynb #10be21e9
+def _judge_task(embed, train, val, name) -> dict: # metric name -> number
     task, base, yaw = _task(name)
-    if not task: return evaluate(embed, train, val, name)
     if task == 'correspondence': return evaluate_correspondence(embed, view_pairs(view_clips(val, base), yaw), base)
     if task == 'subclips': return evaluate_subclips(embed, labelled_pairs(view_clips(val, base)), base, **TASKS[task])
     references = [r for r in TASKS[task]['references'] if r <= len(train)]
     return {m: i.mean for m, i in few_shot(embed, train, val, base, references, TASKS[task]['draws']).items()}
+
+def judge_all(embed, # list of SkeletonClips -> list of (T_i, D) arrays
+              train: list, val: list, # SkeletonClips of one action
+              names # of protocols and of tasks
+             ) -> dict: # name -> metric name -> number
+    "Whatever a table asks for, by name; what protocols share is embedded and fitted once."
+    plain = [n for n in names if not _task(n)[0]]; found = evaluate_all(embed, train, val, plain) if plain else {}
+    return {n: found[n] if n in found else _judge_task(embed, train, val, n) for n in names}
+
+def judge(embed, # list of SkeletonClips -> list of (T_i, D) arrays
+          train: list, val: list, # SkeletonClips of one action
+          name # of a protocol or of a task
+         ) -> dict: # metric name -> number
+    "As `judge_all`, for one name."
+    return judge_all(embed, train, val, [name])[name]
