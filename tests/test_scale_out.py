@@ -121,6 +121,14 @@ def test_no_scheduler_is_said_once_before_anything_runs(home, capsys):
     err = capsys.readouterr().err
     assert stop.value.code == 2 and "scheduler 'tcp://127.0.0.1:9' does not answer" in err and err.count('\n') == 1 and not (home/'reports').exists()
 
+def test_the_scheduler_reaches_every_table(home, monkeypatch):
+    from contextlib import nullcontext
+    table(home, 'one', 'pass', quick={}); table(home, 'two', 'pass', quick={}); asked, seen = [], []
+    monkeypatch.setattr(reports, 'dask_executor', lambda address: asked.append(address) or nullcontext())
+    monkeypatch.setattr(reports, '_run_table', lambda *a: not seen.append(os.environ['SKELALIGN_SCHEDULER']))
+    assert main(['--scheduler', 'tcp://s:1']) == 0 and asked == ['tcp://s:1'] and seen == ['tcp://s:1'] * 2 and 'SKELALIGN_SCHEDULER' not in os.environ
+    monkeypatch.setenv('SKELALIGN_SCHEDULER', 'tcp://other:1'); assert main([]) == 0 and seen[2:] == ['tcp://other:1'] * 2
+
 # --- what has not changed is not touched
 @pytest.fixture
 def started(monkeypatch):
@@ -165,7 +173,7 @@ def test_real_data_count_where_they_are_used(home, monkeypatch):
 # --- the whole runner is stopped
 def stopped(home, how):
     "Start the runner on a table of three runs, stop its process group once one run has ended; nothing outlives it, and no table is there, whole or half."
-    table(home, 'toy', f'from skelalign.reports import run_grid, save\nsave("toy", run_grid({slow(3, 60)!r}, out), out)', quick={}); out = home/'reports'/'quick'
+    table(home, 'toy', f'from skelalign.reports import run_grid, save\nsave("toy", run_grid({slow(3, 250)!r}, out), out)', quick={}); out = home/'reports'/'quick'
     p = subprocess.Popen([sys.executable, '-m', 'skelalign.reports', '--jobs', '1'], cwd=home, env=os.environ | dict(OMP_NUM_THREADS='1'), stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 120
     while not records(out/'runs') and p.poll() is None and time.monotonic() < end: time.sleep(.01)
@@ -182,7 +190,7 @@ def test_a_killed_batch_goes_on(home, monkeypatch):
     assert stopped(home, signal.SIGKILL)[0] == -signal.SIGKILL; out = home/'reports'/'quick'; before = stamps(out/'runs')
     assert main(['--jobs', '1']) == 0; after = stamps(out/'runs')
     assert all(after[n] == t for n, t in before.items() if not n.startswith('.')) and len(records(out/'runs')) == 3, 'what had ended is not run again'
-    monkeypatch.setenv('SKELALIGN_CACHE', str(home/'undisturbed')); (home/'fresh.csv').write_text(csv_text(run_grid(slow(3, 60), home/'fresh')))
+    monkeypatch.setenv('SKELALIGN_CACHE', str(home/'undisturbed')); (home/'fresh.csv').write_text(csv_text(run_grid(slow(3, 250), home/'fresh')))
     read = lambda f: quality(pd.read_csv(f, keep_default_na=False, dtype=str)); pd.testing.assert_frame_equal(read(out/'toy.csv'), read(home/'fresh.csv'))
 
 def test_papermill_by_hand(home):
