@@ -62,7 +62,7 @@ VIEWS = dict(frames=32, pair='copy', crop=.3, drop=.5, warp=0., rate=0., flip=.5
              jitter=.01, noise=0., joint_drop=.3, limb_drop=0., side_swap=0., freeze=0., erase=0., blur=0., peak=0., colour=0.)
 HEATMAP = dict(
     kind='trained',
-    encoder=dict(input='heatmap', attention='factorised', position='relative', width=128, depth=3, heads=4, cross=0,
+    encoder=dict(input='heatmap', attention='factorised', position='relative', width=128, depth=3, heads=4, cross=0, ahead=None,
                  stem=dict(size=32, patch=8, sigma=1.5, kind='joint', window=None, peak=True, width=64, depth=1, heads=4, expand=4, readout='places')),
     views=VIEWS,
     loss=dict(name='soft_target_contrastive', sigma2=10., tau=.1),

@@ -11,7 +11,8 @@ from einops import rearrange
 from torch import Tensor
 
 # %% auto #0
-__all__ = ['PENN13', 'COCO17', 'JOINT_SETS', 'JointSet', 'joint_set', 'SkeletonClip', 'take', 'events', 'crop_square', 'to_crop',
+__all__ = ['PENN13', 'COCO17', 'COCO18', 'BODY25', 'BODY25B', 'H36M17', 'MEDIAPIPE33', 'HAND21', 'HANDS42', 'WHOLEBODY133',
+           'JOINT_SETS', 'JointSet', 'joint_set', 'SkeletonClip', 'take', 'events', 'crop_square', 'to_crop',
            'ClipBatch', 'collate', 'write_atomic', 'save_clips', 'load_clips']
 
 # %% ../nbs/00_clip.ipynb #5a0b547c
@@ -41,7 +42,40 @@ def _limbs(first: int) -> tuple: return tuple((a + first, b + first) for a, b in
 
 PENN13 = JointSet('penn13', ('head',) + _sided(_BODY), ((0,1),(0,2)) + _limbs(1), _pairs(1, 6))
 COCO17 = JointSet('coco17', ('nose',) + _sided('eye ear ' + _BODY), ((0,1),(0,2),(1,3),(2,4),(0,5),(0,6)) + _limbs(5), _pairs(1, 8))
-JOINT_SETS = {j.name: j for j in (PENN13, COCO17)}
+
+# %% ../nbs/00_clip.ipynb #418f7416
+def _named(name: str, names: str, lines: str, pairs: tuple = ()) -> JointSet: # names in order, `*x` for left_x and right_x, and lines to be drawn through them, one after ';'
+    sides = lambda text: [[n.replace('*', side) for n in text.split()] for side in (('left_', 'right_') if '*' in text else ('',))]
+    order = [n for word in names.split() for (n,) in sides(word)]; at = order.index
+    edges = [(at(a), at(b)) for line in lines.split(';') for path in sides(line) for a, b in zip(path, path[1:])]
+    return JointSet(name, tuple(order), tuple(edges), tuple((at(n), at('right' + n[4:])) for n in order if n.startswith('left_')) + tuple((at(l), at(r)) for l, r in pairs))
+
+_ARMS, _OPEN = '*shoulder *elbow *wrist', ' '.join(f'{side}_{part}' for side in ('right', 'left') for part in _BODY.split()[:3])
+_LEGS = ' '.join(f'{side}_{part}' for side in ('right', 'left') for part in _BODY.split()[3:])
+_FEET = 'left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel'
+_TOES = '*ankle *big_toe *small_toe;*ankle *heel'
+COCO18 = _named('coco18', f'nose neck {_OPEN} {_LEGS} right_eye left_eye right_ear left_ear', f'neck {_ARMS};neck *hip *knee *ankle;neck nose *eye *ear')
+BODY25 = _named('body25', f'nose neck {_OPEN} pelvis {_LEGS} right_eye left_eye right_ear left_ear {_FEET}', f'neck {_ARMS};neck pelvis;pelvis *hip *knee *ankle;neck nose *eye *ear;{_TOES}')
+BODY25B = _named('body25b', f'nose *eye *ear *shoulder *elbow *wrist *hip *knee *ankle neck head {_FEET}', f'neck {_ARMS};neck head;*shoulder *hip *knee *ankle;left_hip right_hip;neck nose *eye *ear;{_TOES}')
+H36M17 = _named('h36m17', 'pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine neck face head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist', f'pelvis spine neck face head;neck {_ARMS};pelvis *hip *knee *ankle')
+
+# %% ../nbs/00_clip.ipynb #d204d387
+_FACE33 = 'nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer *ear *mouth'
+MEDIAPIPE33 = _named('mediapipe33', f'{_FACE33} *shoulder *elbow *wrist *pinky *index *thumb *hip *knee *ankle *heel *big_toe', f'nose *eye_inner *eye *eye_outer *ear;left_mouth right_mouth;left_shoulder right_shoulder;'
+    f'{_ARMS} *index *pinky *wrist *thumb;*shoulder *hip *knee *ankle *heel *big_toe *ankle;left_hip right_hip')
+_FINGERS = tuple(tuple(f'hand_{finger}{i}' for i in range(1, 5)) for finger in ('thumb', 'index', 'middle', 'ring', 'pinky'))
+def _hand(side: str = '') -> tuple: # names and lines of one hand
+    root = f'{side}hand_root'; return ' '.join([root] + [side + n for f in _FINGERS for n in f]), ';'.join(' '.join([root] + [side + n for n in f]) for f in _FINGERS)
+HAND21 = _named('hand21', *_hand())
+HANDS42 = _named('hands42', *(sep.join(part) for sep, part in zip(' ;', zip(_hand('left_'), _hand('right_')))))
+_point = lambda *numbers: [f'face_{i}' for i in numbers] # of the 68 on a face (300-W, Sagonas et al. 2013); the first is at the person's right ear
+_FACE68 = ' '.join(_point(*range(68)))
+_CURVES = ';'.join(' '.join(_point(*c)) for c in (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), (*range(36, 42), 36), (*range(42, 48), 42), (*range(48, 60), 48), (*range(60, 68), 60)))
+_MIRRORED = ((range(16, 8, -1), range(8)), (range(26, 21, -1), range(17, 22)), ((35, 34), (31, 32)), ((45, 44, 43, 42, 47, 46), (36, 37, 38, 39, 40, 41)), ((54, 53, 52, 55, 56), (48, 49, 50, 59, 58)), ((64, 63, 65), (60, 61, 67)))
+WHOLEBODY133 = _named('wholebody133', f'{" ".join(COCO17.names)} {_FEET} {_FACE68} {" ".join(HANDS42.names)}',
+    f'nose *eye *ear;{_ARMS};left_shoulder right_shoulder;*shoulder *hip *knee *ankle;left_hip right_hip;{_TOES};*wrist *hand_root;{_CURVES};{_hand("left_")[1]};{_hand("right_")[1]}',
+    tuple(p for l, r in _MIRRORED for p in zip(_point(*l), _point(*r))))
+JOINT_SETS = {j.name: j for j in (PENN13, COCO17, COCO18, BODY25, BODY25B, H36M17, MEDIAPIPE33, HAND21, HANDS42, WHOLEBODY133)}
 
 # %% ../nbs/00_clip.ipynb #34244d65
 def joint_set(name: str) -> JointSet: # the registered set of that name; KeyError otherwise

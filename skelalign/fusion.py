@@ -169,6 +169,7 @@ def _checked_fusion(fusion: dict, encoder: dict) -> dict: # with all defaults; V
     if encoder.get('input', 'heatmap') in ('rgb', 'features'): raise ValueError(f"fusion needs a skeleton as input, got {encoder['input']!r}; expected 'heatmap', 'coordinates' or 'joints'")
     if fusion['form'] in ('mid', 'cross', 'gated') and encoder.get('attention', 'factorised') not in ('factorised', 'temporal'):
         raise ValueError(f"fusion form {fusion['form']!r} joins one vector a frame before attention over time; expected attention 'factorised' or 'temporal', got {encoder['attention']!r}")
+    if fusion['form'] == 'cross' and encoder.get('ahead') is not None: raise ValueError("fusion form 'cross' looks at every frame of the other stream; expected ahead None, or another form")
     if fusion['stream'] == 'features': fusion['rgb'] = {} # no pixels, no parameters
     return {**fusion, 'rgb': _one_space(stem, fusion['rgb'])} if fusion['form'] == 'early' else fusion
 

@@ -50,6 +50,9 @@ def _check_heads(width: int, heads: int):
     if heads < 1 or width < 1 or width % (2 * heads): raise ValueError(f'width {width} is not a multiple of twice the {heads} heads; expected an even number of channels for each head')
 
 def _each_token(x: Tensor|None, form: str, n: int): return None if x is None else repeat(x, form, n=n)
+def _pairs_of_tokens(mask: Tensor|None, n: int): # (b 1|t t) frames -> (b 1|t*n t*n) their tokens
+    mask = _each_token(mask, 'b q t -> b q (t n)', n)
+    return mask if mask is None or mask.shape[1] == 1 else _each_token(mask, 'b q s -> b (q n) s', n)
 
 # %% ../nbs/14_transformer.ipynb #6bfe8dce
 AXES = {'time': 'b (n h) t d', 'space': '(b t) h n d', 'both': 'b h (t n) d'} # heads, then who sees whom, then channels
@@ -62,13 +65,13 @@ class Attention(nn.Module):
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, # (b t n d)
-                mask: Tensor|None=None, # (b 1|t t) bool, True = the frame may be looked at; in space all may
+                mask: Tensor|None=None, # (b 1|t t) bool, who may look (rows, 1: all alike) at whom (columns); in space all may
                 turn: Tensor|None=None # (2 b t d/h/2) rotary code of the frames
                ) -> Tensor: # (b t n d)
         sizes, form = dict(b=len(x), t=x.shape[1], n=x.shape[2], h=self.heads), AXES[self.axis]
         q, k, v = rearrange(self.qkv(x), f'b t n (c h d) -> c {form}', c=3, **sizes)
         if x.device.type == 'cpu': q, k, v = q.float(), k.float(), v.float() # half-precision attention is slow there
-        if self.axis == 'both': mask, turn = _each_token(mask, 'b q t -> b q (t n)', sizes['n']), _each_token(turn, 'c b t d -> c b (t n) d', sizes['n'])
+        if self.axis == 'both': mask, turn = _pairs_of_tokens(mask, sizes['n']), _each_token(turn, 'c b t d -> c b (t n) d', sizes['n'])
         if self.axis != 'space' and turn is not None: q, k = rotary(q, turn[:, :, None]), rotary(k, turn[:, :, None])
         seen = None if mask is None or self.axis == 'space' else mask[:, None]
         with torch.autocast('cpu', enabled=False): y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
@@ -146,7 +149,8 @@ class FrameEncoder(nn.Module):
     def forward(self, batch: ClipBatch) -> Tensor: return self._whole(lambda part: self.read(self._each(part)), batch) # (b t out)
 
 # %% ../nbs/14_transformer.ipynb #8f29550f
-def _check_options(attention, position, width, heads, depth, cross):
+def _check_options(attention, position, width, heads, depth, cross, ahead):
+    if ahead is not None and not (isinstance(ahead, int) and ahead >= 0): raise ValueError(f'ahead is {ahead!r}, expected None or a number of frames from 0')
     one_of('attention', attention, FORMS); one_of('position', position, POSITIONS)
     _check_heads(width, heads); _check_depth('depth', depth); _check_depth('cross', cross)
 
@@ -164,8 +168,11 @@ def _time_code(batch: ClipBatch, position: str, width: int, training: bool):
     offset = torch.rand(len(batch), 1, device=batch.time.device) if training else .5 # at test time: the middle of what was seen
     return sinusoid(_start(batch) + offset * RANDOM_OFFSET, width)[:, :, None]
 
-def _seen(valid: Tensor) -> Tensor: # (b t) -> (b 1 t) keys that may be looked at; all, where none is valid: a softmax over nothing is not a number
-    return (valid | ~valid.any(1, keepdim=True))[:, None]
+def _seen(valid: Tensor, ahead: int|None=None) -> Tensor: # (b t) -> (b 1|t t) keys that may be looked at; all, where there would be none: a softmax over nothing is not a number
+    mask = (valid | ~valid.any(1, keepdim=True))[:, None]
+    if ahead is None: return mask
+    mask = mask & torch.ones(valid.shape[1], valid.shape[1], dtype=torch.bool, device=valid.device).tril(ahead)
+    return mask | ~mask.any(2, keepdim=True)
 
 # %% ../nbs/14_transformer.ipynb #03a2ed45
 class SpaceTimeTransformer(nn.Module):
@@ -175,8 +182,9 @@ class SpaceTimeTransformer(nn.Module):
                  width: int=128, # of the embedding
                  depth: int=3, heads: int=4, # main blocks: over frames; divided, joint: over all tokens, with the stem's width and heads
                  stem: dict|None=None, features: int|None=None, # parameters of FrameEncoder; how many features a frame, for input 'features'
-                 cross: int=0): # blocks of attention between the two views, in `projections` only (CASA, Kwon et al. 2022)
-        super().__init__(); _check_options(attention, position, width, heads, depth, cross)
+                 cross: int=0, # blocks of attention between the two views, in `projections` only (CASA, Kwon et al. 2022)
+                 ahead: int|None=None): # how many later frames a block may look at; 0: only what has been (a causal encoder), None: all
+        super().__init__(); _check_options(attention, position, width, heads, depth, cross, ahead); self.ahead = ahead
         stem = {**(stem or {}), **(dict(features=features) if input == 'features' else {})}
         (in_stem, axes, self.sees), self.position, self.width = FORMS[attention], position, width
         self.stem = FrameEncoder(joint_set, input, width, in_stem, **stem)
@@ -200,7 +208,7 @@ class SpaceTimeTransformer(nn.Module):
 def _over_time(self, x: Tensor, batch: ClipBatch) -> Tensor: # (b t n d) -> (b t n d)
     code = _time_code(batch, self.position, self.inner, self.training)
     if code is not None: x = x + code
-    turn, mask = rotation(_start(batch), self.head) if self.position == 'relative' else None, _seen(batch.valid)
+    turn, mask = rotation(_start(batch), self.head) if self.position == 'relative' else None, _seen(batch.valid, self.ahead)
     x = x.masked_fill(~batch.valid[:, :, None, None], 0) # what stands in the padding is not even multiplied by 0
     for block in self.blocks: x = block(x, mask, turn)
     return x
