@@ -184,8 +184,7 @@ class SpaceTimeTransformer(nn.Module):
                  stem: dict|None=None, features: int|None=None, # parameters of FrameEncoder; how many features a frame, for input 'features'
                  cross: int=0, # blocks of attention between the two views, in `projections` only (CASA, Kwon et al. 2022)
                  ahead: int|None=None): # how many later frames a block may look at; 0: only what has been (a causal encoder), None: all
-        super().__init__(); _check_options(attention, position, width, heads, depth, cross, ahead); self.ahead = ahead
-        stem = {**(stem or {}), **(dict(features=features) if input == 'features' else {})}
+        super().__init__(); _check_options(attention, position, width, heads, depth, cross, ahead); self.ahead, stem = ahead, {**(stem or {}), **(dict(features=features) if input == 'features' else {})}
         (in_stem, axes, self.sees), self.position, self.width = FORMS[attention], position, width
         self.stem = FrameEncoder(joint_set, input, width, in_stem, **stem)
         _check_space(self.stem.n, input, attention)
