@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pandas as pd
 from .clip import write_atomic
 from .executors import dask_executor, package_hash
+from .findings import TABLES, found
 from .runs import cache_root, fingerprint, one_line, repo_root, run_grid, run_sources, say
-from .summary import LEGEND, answer, csv_text, headline_md, png_bytes, read_table, tables_md
+from .summary import answer, answers, csv_text, headline_md, legend, png_bytes, read_table, tables_md
 
 # %% auto #0
 __all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'found_md', 'index_md', 'readme_table', 'refresh_readme',
@@ -44,9 +45,9 @@ def markdown(csv # path reports/<profile>/<table>.csv
             ) -> str: # text of the .md beside it
     "The report of a csv: question, answer, figure, tables, provenance."
     csv = Path(csv); table, profile = csv.stem, csv.resolve().parent.name
-    me = about(table, repo_root(csv.parent)); df = read_table(csv)
-    return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.** {answer(df, me.get("claims", []))}\n\n![{table}]({table}.png)\n\n'
-            + (LEGEND if 'ratio' not in set(df.metric) else 'Medians of alternating repeats in one process and one thread.') + f' {me.get("caveat", "")}'.rstrip() + '\n'
+    me = about(table, repo_root(csv.parent)); df = read_table(csv); says = answers(df, me.get('claims', [])); told = f' {says[0]}' if len(says) == 1 else '\n\n' + '\n'.join(f'* {s}' for s in says)
+    return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.**{told}\n\n![{table}]({table}.png)\n\n'
+            + legend(df) + f' {me.get("caveat", "")}'.rstrip() + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
 
 # %% ../nbs/90_reports.ipynb #9b051db4
@@ -76,15 +77,16 @@ def _shortly(text: str, most: int = 200) -> str: # as many whole sentences (or p
 
 def found_md(root # repository
             ) -> str: # markdown
-    "What the tables say together, in plain words."
-    return ''
+    "What the tables say together, in plain words; of the full profile where there is one."
+    csvs = {t: next(filter(Path.exists, (Path(root)/'reports'/p/f'{t}.csv' for p in reversed(PROFILES))), None) for t in TABLES}
+    return found({t: (read_table(csv), csv.parent.name) for t, csv in csvs.items() if csv})
 
 def index_md(root # repository
             ) -> str: # text of reports/README.md
     "Every table in one row: question, short answer, command and thumbnail; of the full profile where there is one."
     text = '# Reports\n\nMade by `make reports`: ' + '; '.join(f'{p} is {words}' for p, words in PROFILES.items()) + '. Every .md and .png is made from the .csv beside it, every csv from the records in `runs/`.\n'
     text += found_md(root) + '\n| table | question and answer | |\n| --- | --- | --- |\n'
-    for t in table_names(root):
+    for t in sorted(table_names(root), key=lambda t: t != 'main'): # the main one first
         me = about(t, root); have = [p for p in reversed(PROFILES) if (Path(root)/'reports'/p/f'{t}.csv').exists()]
         wanted = [p for p in reversed(PROFILES) if p in me]
         if not wanted: continue

@@ -14,12 +14,13 @@ from .datasets import DATASETS, load
 from .baselines import CONTROLS
 from .training import resolve, fit_method
 from .transfer import describe, judge_all
+from .results import BASE
 from .executors import dask_executor, local_executor
 
 # %% auto #0
-__all__ = ['COST', 'BASE', 'fingerprint', 'identify', 'code_hash', 'sources', 'trainer', 'training_sources', 'run_sources',
-           'repo_root', 'cache_root', 'run_clips', 'training_clips', 'fit_run', 'say', 'one_line', 'execute',
-           'read_record', 'run_grid', 'measured']
+__all__ = ['COST', 'fingerprint', 'identify', 'code_hash', 'sources', 'trainer', 'training_sources', 'run_sources', 'repo_root',
+           'cache_root', 'run_clips', 'training_clips', 'fit_run', 'say', 'one_line', 'execute', 'read_record',
+           'run_grid', 'measured']
 
 # %% ../nbs/88_runs.ipynb #e65efccb
 def fingerprint(x, # anything JSON can hold
@@ -347,8 +348,6 @@ def _frame(runs: list, folder: Path) -> pd.DataFrame: # rows of runs that all ha
     rows = [row for run in runs for row in _rows(run, records[folder/f'{_name(identify(run))}.json'])]
     own = list(dict.fromkeys(c for run in runs for c in run.get('factors', {}))) # what a row has no value of is empty
     return pd.DataFrame(rows).reindex(columns=[*BASE, *own, 'by_clip', 'run', 'device', 'versions']).fillna({c: '' for c in own})
-
-BASE = ['dataset', 'action', 'method', 'protocol', 'metric', 'value', 'seed', 'n_train', 'n_val'] # first columns of every csv
 
 # %% ../nbs/88_runs.ipynb #d9a9c579
 def measured(name: str, # of the measurement, also of its file
