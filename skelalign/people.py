@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 from .clip import JOINT_SETS, SkeletonClip, load_clips
 from .joints import convert
-from .poses import Poses, contents, read_poses, sniff
+from .poses import MOST_BYTES, Poses, contents, read_poses, sniff
 
 # %% auto #0
 __all__ = ['REACH', 'FADE', 'LEAST', 'RULES', 'extent', 'link', 'choose', 'bridge', 'seen_from', 'read_clip', 'read_clips']
@@ -232,8 +232,11 @@ def _told(poses: Poses, fps, frame_size, video, film) -> Poses: # poses with wha
 def _own(path, format: str) -> list|None: # clips of a file that save_clips wrote, or the one behind `#`; None if it is something else
     file, _, name = (str(path), '', '') if Path(path).exists() else str(path).rpartition('#')
     if format not in ('', 'skelalign') or not file or not zipfile.is_zipfile(file): return None
-    with zipfile.ZipFile(file) as z:
-        if not {'meta.npy', 'length.npy', 'keypoints.npy'} <= set(z.namelist()): return None
+    try:
+        with zipfile.ZipFile(file) as z: names, size = set(z.namelist()), sum(i.file_size for i in z.infolist())
+    except zipfile.BadZipFile: return None # what is wrong with it is said where it is read
+    if not {'meta.npy', 'length.npy', 'keypoints.npy'} <= names: return None
+    if size > MOST_BYTES: raise ValueError(f'{file}: it would unpack to {size / 2**30:.1f} GiB, expected at most {MOST_BYTES / 2**30:g}')
     clips = load_clips(file); known = [c.id or str(i) for i, c in enumerate(clips)]
     if name and name not in known: raise ValueError(f'{path}: there is no clip {name!r} in it, expected one of {", ".join(known[:5])}{" ..." * (len(known) > 5)}')
     return [clips[known.index(name)]] if name else clips

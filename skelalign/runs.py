@@ -362,6 +362,6 @@ def measured(name: str, # of the measurement, also of its file
     with contextlib.suppress(OSError, ValueError):
         record = json.loads(path.read_text())
         if _sealed(record) == record and record['asked'] == json.loads(json.dumps(asked)) and not _too_old(path): return record['result'], record['made']
-    record = _sealed(dict(asked=asked, result=json.loads(json.dumps(measure())), made=_made()))
+    record = _sealed(dict(asked=asked, result=json.loads(json.dumps(measure(), sort_keys=True)), made=_made()))
     write_atomic(path, lambda tmp: tmp.write_text(_record_text(record)))
     return record['result'], record['made']

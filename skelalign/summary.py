@@ -173,7 +173,8 @@ def headline_md(csv, # path of a csv, or rows
     return text
 
 # %% ../nbs/89_summary.ipynb #cbe944a4
-def _short(m: str) -> str: return SHORT[m.removesuffix(' kept')] + ' kept' * m.endswith(' kept') if m.removesuffix(' kept') in SHORT else m
+_ALSO = {'phase_classification@0.1': 'accuracy from 10 % of the labels', 'phase_classification@0.5': 'accuracy from 50 % of the labels'} # that claims may name and no column shows
+def _short(m: str) -> str: return {**SHORT, **_ALSO}.get(m.removesuffix(' kept'), m.removesuffix(' kept')) + ' kept' * m.endswith(' kept')
 
 def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str) -> str: # one sentence; V of `seed_values`
     who, protocol, found, said = claim['better'], claim.get('protocol', 'casa@cropped'), {}, []
