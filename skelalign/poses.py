@@ -4,7 +4,7 @@
 
 # %% ../nbs/06_poses.ipynb #e9117cba
 from __future__ import annotations
-import ast, json, os, pickle, re, shutil, tempfile, zipfile
+import ast, json, os, pickle, re, shutil, tempfile, warnings, zipfile
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
@@ -265,8 +265,9 @@ def _cells(column) -> np.ndarray: # numbers of a column, NaN where it is empty
 def _table(path: Path): # a DataFrame with stripped column names
     _measure(path)
     with open(path, encoding='utf-8-sig', errors='replace') as f: first = next((l for l in f if l.strip() and l[0] != '#'), '')
-    try: df = pd.read_csv(path, sep=max(',;\t', key=first.count), comment='#', skipinitialspace=True, encoding='utf-8-sig', index_col=False)
-    except ValueError as e: raise ValueError(f'not a table ({e}), expected lines of one length under a line of column names') from None
+    try:
+        with warnings.catch_warnings(): warnings.simplefilter('error', pd.errors.ParserWarning); df = pd.read_csv(path, sep=max(',;\t', key=first.count), comment='#', skipinitialspace=True, encoding='utf-8-sig', index_col=False)
+    except (ValueError, pd.errors.ParserWarning) as e: raise ValueError(f'not a table ({e}), expected lines of one length under a line of column names') from None
     df.columns = [str(c).strip() for c in df.columns]; _need(len(df), 'it has column names and no lines, expected one line for each frame'); return df
 
 # %% ../nbs/06_poses.ipynb #9ff4453e
