@@ -8,6 +8,7 @@ import warnings, weakref
 from dataclasses import dataclass
 from functools import cache
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 from .clip import PENN13, JointSet, SkeletonClip
 from .joints import convert
 from .simulate import ACTIONS, simulate
@@ -94,7 +95,7 @@ def _trace(step, n, m, out) -> tuple: # (P N) first and last frame of the second
     return low, high
 
 METHODS = dict(nearest=(), dtw=(np.inf,) * 3, open=(1, 1, np.inf), subsequence=(np.inf, 0, np.inf), drop=(1, 1, 1)) # name -> prices of a frame left out: at an end of the first clip, of the second, in between
-QUANTILE = .25 # of the table of distances: the unit of these prices
+QUANTILE = .4 # of the table of distances: the unit of these prices
 
 def _matches(d, n, m, method: str, quantile: float = QUANTILE) -> tuple: # (P N M) -> (P N) first and last partner; inf and -1 for none
     if method not in METHODS: raise ValueError(f'unknown method {method!r}, expected one of {", ".join(METHODS)}')
@@ -275,8 +276,9 @@ def _carried(z, pairs, labels, stick: Yardstick, method: str) -> tuple: # embedd
         said[now, :N] = known[start[pairs[now, 1], None] + _places(low, high).astype(int)]; sure[now, :N] = stick.confidence(*_spent(d, low, high), method)
     return said, sure
 
-def _voted(said, sure) -> tuple: # (J R T) -> (J T) label with most confidence, (J T) mean confidence of those who say so
-    kinds = np.unique(said); votes = (said[..., None] == kinds) * (sure[..., None] + 1e-9); best = votes.sum(1).argmax(-1)
+def _voted(said, sure) -> tuple: # (J R T) -> (J T) label with most confidence, among several references in five frames together; (J T) mean confidence of those who say so
+    kinds = np.unique(said); votes = ((said[..., None] == kinds) * (sure[..., None] + 1e-9)).sum(1)
+    best = (votes if said.shape[1] == 1 else uniform_filter1d(votes, 5, 1, mode='constant')).argmax(-1)
     return kinds[best], np.where(said == kinds[best][:, None], sure, 0).mean(1)
 
 # %% ../nbs/40_alignment.ipynb #f1c05d5a
@@ -285,7 +287,7 @@ def transfer_labels(references, # a labelled SkeletonClip, or several of one act
                     model=None, # as for `embed`
                     method: str = 'open' # of METHODS
                    ) -> list: # for each clip (T,) int64 phases, (T,) confidence in [0,1]
-    "Phases of the references for every frame of the clips, carried along the path."
+    "Phases of the references for every frame of the clips, carried along the path; several references vote."
     references, clips = _clips(references), _clips(clips); R, J = len(references), len(clips)
     if bare := [c for c in references if c.phases is None]: raise ValueError(f'reference {_name(bare[0])} has no phases, expected one for each of its {len(bare[0])} frames')
     pairs = np.array([(R + j, r) for j in range(J) for r in range(R)])

@@ -26,6 +26,11 @@ def _free(path: Path, force: bool) -> Path: # ValueError if nothing can be put t
     if path.exists() and not force: raise ValueError(f'{path}: exists already; --force writes over it')
     return path
 
+def _folder(path: Path, ours: str, force: bool) -> Path: # the same for a whole folder, which is never written over if anything in it has another name than ours
+    strange = [f.name for f in sorted(path.iterdir()) if not re.fullmatch(ours, f.name)] if path.is_dir() else []
+    if strange: raise ValueError(f'{path}: holds {strange[0]}, which nothing here writes and --force does not remove; expected a new folder')
+    return _free(path, force)
+
 def _targets(out: list, kinds: tuple, force: bool) -> list: # paths whose endings are among the kinds, all free
     for p in out:
         if p.suffix.lower() not in kinds: raise ValueError(f'{p}: cannot be written, expected a name that ends in {", ".join(kinds[:-1])} or {kinds[-1]}')
@@ -39,7 +44,11 @@ def _put(jobs: dict): # path -> function of a temporary path: all are written, t
     with ExitStack() as stack:
         done = []
         for path, write in jobs.items():
-            stage = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='.skelalign-', dir=_anchor(path)))); write(stage/path.name); done.append((stage, path))
+            stage = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='.skelalign-', dir=_anchor(path)))); done.append((stage, path))
+            try: write(stage/path.name)
+            except (ValueError, OSError) as e: # what is said is about the file that was asked for
+                if str(stage) not in str(e): raise
+                raise ValueError(str(e).replace(str(stage/path.name), str(path))) from e
         for stage, path in done:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir(): path.rename(stage/'before') # goes with the stage
@@ -64,16 +73,25 @@ Quiet = _o(bool, 'No progress, no notes, no summary: nothing but what goes wrong
 # %% ../nbs/44_cli.ipynb #10375341
 def _reading(format: str, person: str, fps, gap: int, size: str, yaw) -> dict: # arguments of read_clip
     if size and not re.fullmatch(r'[1-9]\d*x[1-9]\d*', size): raise ValueError(f'--size {size}: expected width and height in pixels, such as 1920x1080')
+    if yaw is not None and not abs(yaw) <= 360: raise ValueError(f'--yaw {yaw:g}: expected degrees from -360 to 360')
     return dict(format=format, person=person, fps=fps, most=gap, frame_size=tuple(map(int, size.split('x'))) if size else None, yaw=yaw)
 
-def _clips(paths, read: dict, video=None) -> list: # SkeletonClips of files, folders and patterns, each with a name of its own
+def _flat(clip, yaw, size): # as a camera sees it
+    from skelalign.people import seen_from
+    if clip.keypoints.shape[-1] == 2 and yaw is not None: warnings.warn(f'{clip.id}: is in 2D, so --yaw does not turn it')
+    if clip.keypoints.shape[-1] == 2: return clip
+    if yaw is None: warnings.warn(f'{clip.id}: is in 3D, so it is looked at from the front, along z; --yaw looks from another side')
+    return seen_from(clip, yaw or 0., size or (640, 480))
+
+def _clips(paths, read: dict, video=None, deep: bool = False) -> list: # SkeletonClips of files, folders and patterns, each with a name of its own; deep: what is in 3D may stay so
     from dataclasses import replace
     from skelalign.people import read_clip, read_clips
     if video is not None and not video.exists(): raise FileNotFoundError(f'{video}: there is no such film or folder of films')
     paths = [paths] if isinstance(paths, (str, Path)) else paths
-    if video is None or video.is_dir(): clips = read_clips([str(p) for p in paths], videos=video, **read)
-    elif len(paths) == 1: clips = [read_clip(paths[0], video=video, **read)]
+    if video is None or video.is_dir(): clips = read_clips([str(p) for p in paths], videos=video, **read | dict(yaw=None))
+    elif len(paths) == 1: clips = [read_clip(paths[0], video=video, **read | dict(yaw=None))]
     else: raise ValueError(f'{video}: is one film for {len(paths)} pose files, expected a folder of films')
+    if not deep or read['yaw'] is not None: clips = [_flat(c, read['yaw'], read['frame_size']) for c in clips]
     seen = {}
     for i, c in enumerate(clips):
         n = seen[c.id] = seen.get(c.id, 0) + 1
@@ -83,7 +101,7 @@ def _clips(paths, read: dict, video=None) -> list: # SkeletonClips of files, fol
 # %% ../nbs/44_cli.ipynb #7438eddd
 def _clip(path, read: dict, video=None): # one SkeletonClip
     clips = _clips(path, read, video)
-    if len(clips) != 1: raise ValueError(f'{path}: holds {len(clips)} clips ({", ".join(c.id for c in clips[:3])} ...), expected one')
+    if len(clips) != 1: raise ValueError(f'{path}: holds {len(clips)} clips ({", ".join(c.id for c in clips[:3])}{" ..." * (len(clips) > 3)}), expected one' + f', as in {path}#{clips[0].id}' * Path(path).is_file())
     return clips[0]
 
 def _parts(clips: list, words: str): # some at a time, with a bar if it takes long
@@ -107,8 +125,16 @@ def _frame(clip, number: float) -> int: # index of the frame that the file calls
     return at
 
 # %% ../nbs/44_cli.ipynb #6e7816ce
+def _others(clip, clips: list) -> list: # a pattern may name the clip itself, too
+    import numpy as np
+    others = [c for c in clips if not np.array_equal(c.keypoints, clip.keypoints)]
+    if not others: raise ValueError(f'{clip.id}: is the only clip, expected others beside it')
+    if len(others) < len(clips): warnings.warn(f'{clip.id}: is among the others, too, and left out there')
+    return others
+
 def _say(quiet: bool, text: str): # a summary, for people
     if not quiet: print(text)
+def _many(n: int, word: str) -> str: return f'{n} {word}' + 's' * (n != 1)
 
 def _csv(table, path=None): # DataFrame -> file, or the terminal
     text = table.to_csv(index=False, lineterminator='\n', float_format='%.8g')
@@ -134,7 +160,9 @@ def _figure(draw, path): # draw() makes a figure
     import matplotlib
     if 'matplotlib.pyplot' not in sys.modules: matplotlib.use('agg') # a picture for a file needs no window
     import matplotlib.pyplot as plt
-    fig = draw(); fig = getattr(fig, 'figure', fig); fig.savefig(path, dpi=110, bbox_inches='tight'); plt.close(fig)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Glyph') # names in letters that the font lacks
+        fig = draw(); fig = getattr(fig, 'figure', fig); fig.savefig(path, dpi=110, bbox_inches='tight'); plt.close(fig)
 
 def _answer(out: list, writers: dict, table, quiet: bool): # files of -o, or the table on the terminal
     if not out: return _csv(table())
@@ -167,7 +195,7 @@ def embed(files: Annotated[list[str], typer.Argument(help='Pose files, folders o
     def table(): return pd.concat([pd.DataFrame({'clip': c.id, 'frame': _whole(c.time), 'time': c.time / c.fps} | {f'z{i}': v for i, v in enumerate(q.T)}) for c, q in zip(clips, z)])
     _answer(out, {'.csv': lambda p: _csv(table(), p), '.npz': lambda p: _npz({c.id: q for c, q in zip(clips, z)}, p),
                   '.json': lambda p: _json({c.id: dict(fps=c.fps, frame=c.time, vectors=q) for c, q in zip(clips, z)}, p)}, table, quiet)
-    _say(quiet, f'{len(clips)} clips, {sum(map(len, clips))} frames, {z[0].shape[1]} numbers each')
+    _say(quiet, f'{_many(len(clips), "clip")}, {_many(sum(map(len, clips)), "frame")}, {z[0].shape[1]} numbers each')
 
 # %% ../nbs/44_cli.ipynb #8c13a06a
 def _aligned(found) -> dict: # columns of one Alignment, a row for each frame of its first clip
@@ -214,6 +242,19 @@ def _labelled(clip, labels: Path, tier: str, unit: str): # the clip with phases,
     if all(names[p] == '' for p in np.unique(phases[frames])): raise ValueError(f'{labels}: labels no frame of {clip.id}, which has the frames {frames[0]} to {frames[-1]}')
     return replace(clip, phases=phases[frames]), names
 
+def _label_file(clip, labels: Path) -> Path: # of a clip, in a folder of label files
+    files = [f for stem in (f'{clip.id}_labels', clip.id) for f in sorted(labels.iterdir()) if f.stem == stem and f.suffix.lower() in ('.csv', '.tsv', '.txt', '.eaf')]
+    if not files or len(files) > 1 and files[0].stem == files[1].stem: raise FileNotFoundError(f'{labels}: {len(files)} label files are named as the clip {clip.id} is, expected one, such as {clip.id}.csv')
+    return files[0]
+
+def _references(path, read: dict, labels: Path, tier: str, unit: str) -> tuple: # labelled clips, and the names of their phases
+    import numpy as np
+    from dataclasses import replace
+    clips = _clips(path, read)
+    if labels.is_file() and len(clips) > 1: raise ValueError(f'{labels}: is one label file, but {path} holds {len(clips)} clips; expected a folder of label files, named as the clips are')
+    found = [_labelled(c, labels if labels.is_file() else _label_file(c, labels), tier, unit) for c in clips]; names = list(dict.fromkeys(n for _, own in found for n in own))
+    return [replace(c, phases=np.array([names.index(n) for n in own])[c.phases]) for c, own in found], names
+
 def _timeline(clip, phases, names: list) -> tuple: # phases from frame 0 of the recording on, and names; frames before the clip have none
     import numpy as np
     at = np.searchsorted(clip.time.round(), np.arange(int(clip.time[-1].round()) + 1), 'right') - 1
@@ -221,30 +262,30 @@ def _timeline(clip, phases, names: list) -> tuple: # phases from frame 0 of the 
 
 # %% ../nbs/44_cli.ipynb #85d3214c
 @_command('skelalign transfer reference.json --labels reference.csv poses/*.json -o labels --to eaf', 'Writes one label file a clip, and confidence.csv with every frame.')
-def transfer(reference: Annotated[str, typer.Argument(help='Pose file of the clip that is labelled.', metavar='REFERENCE', show_default=False)], # the clip that is labelled
+def transfer(reference: Annotated[str, typer.Argument(help='Pose file of the clip that is labelled; or a folder of several, or a pattern in quotes.', metavar='REFERENCE', show_default=False)], # the clip that is labelled
              files: Annotated[list[str], typer.Argument(help='Pose files of the clips that get its labels.', metavar='CLIP', show_default=False)], # the clips that are not
-             labels: _o(Path, 'Labels of the reference: csv with start,end,label, or an export of BORIS or ELAN.', metavar='FILE', show_default=False), # what is known
+             labels: _o(Path, 'Labels of the reference: csv with start,end,label, or an export of BORIS or ELAN. Of several references: the folder of their label files, named as the clips are.', metavar='FILE', show_default=False), # what is known
              out: _o(Path, 'Folder for one label file a clip, and confidence.csv with every frame.', '-o', '--out', metavar='FOLDER', show_default=False), # where it goes
              to: _o(str, 'Format of the label files: csv, boris, boris_tabular, eaf or elan.', metavar='NAME') = 'csv', # a key of FORMATS
              tier: _o(str, 'ELAN tier or BORIS subject, where the label file has several.', metavar='NAME') = '', unit: _o(str, 'Unit of a csv whose header does not say: s, ms or frames.', metavar='UNIT') = '', # of the label file
              method: Method = 'open', format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
              model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
-    "Labels of one clip, carried to all others."
+    "Labels of one clip or of several, carried to all others."
     from skelalign.segments import FORMATS, SUFFIX, write_segments
     if to not in FORMATS: raise ValueError(f'--to {to}: is not a label format, expected one of {", ".join(FORMATS)}')
     if out.exists() and not out.is_dir(): raise ValueError(f'{out}: is a file, expected a folder')
-    if not labels.is_file(): raise FileNotFoundError(f'{labels}: there is no such label file')
+    if not labels.exists(): raise FileNotFoundError(f'{labels}: there is no such label file')
     _free(out/'confidence.csv', force)
     import pandas as pd
     from skelalign.alignment import transfer_labels
-    read = _reading(format, person, fps, gap, size, yaw); known, names = _labelled(_clip(reference, read), labels, tier, unit); clips = _clips(files, read)
+    read = _reading(format, person, fps, gap, size, yaw); known, names = _references(reference, read, labels, tier, unit); clips = _clips(files, read)
     paths = [_free(out/(re.sub(r'[^\w.+-]+', '_', c.id).lstrip('.') + SUFFIX[to]), force) for c in clips]
     if len({*paths, out/'confidence.csv'}) <= len(paths): raise ValueError(f'{out}: two files would have one name among {", ".join(sorted(p.name for p in paths))}; rename a clip')
     net = _model(model); found = [f for some in _parts(clips, 'labelling') for f in transfer_labels(known, some, net, method=method)]
     rows = [pd.DataFrame(dict(clip=c.id, frame=_whole(c.time), time=c.time / c.fps, label=[names[p] for p in phases], confidence=sure)) for c, (phases, sure) in zip(clips, found)]
     write = lambda c, phases: lambda p: write_segments(p, *_timeline(c, phases, names), c.fps, to, video=c.video or '')
     _put({p: write(c, phases) for p, c, (phases, _) in zip(paths, clips, found)} | {out/'confidence.csv': lambda p: _csv(pd.concat(rows), p)})
-    _say(quiet, f'{len(clips)} clips labelled with {", ".join(n for n in names if n)}; median confidence {pd.concat(rows).confidence.median():.2f}\nwritten: {out}')
+    _say(quiet, f'{_many(len(clips), "clip")} labelled with {", ".join(n for n in names if n)}; median confidence {pd.concat(rows).confidence.median():.2f}\nwritten: {out}')
 
 # %% ../nbs/44_cli.ipynb #8631881e
 @_command('skelalign retrieve query.json --frame 40 poses/*.json -k 3 -o found.png -o found.csv', 'Writes csv, json or png (pictures side by side). Without -o: csv.')
@@ -259,8 +300,7 @@ def retrieve(query: Annotated[str, typer.Argument(help='Pose file with the frame
     import numpy as np, pandas as pd
     from skelalign.alignment import retrieve as nearest
     read = _reading(format, person, fps, gap, size, yaw); asked = _clip(query, read, video); at = _frame(asked, frame)
-    others = [c for c in _clips(files, read, video) if not np.array_equal(c.keypoints, asked.keypoints)] # a pattern may name the query, too
-    if not others: raise ValueError(f'{query}: is the only clip, expected others to search')
+    others = _others(asked, _clips(files, read, video))
     hits = nearest(asked, at, others, k=k or min(10, len(others)), model=_model(model)); found = [hits.clips[c] for c in hits.clip]; frames = np.array([c.time[t] for c, t in zip(found, hits.frame)])
     def table(): return pd.DataFrame(dict(rank=np.arange(1, len(hits) + 1), clip=[c.id for c in found], frame=_whole(frames), time=frames / [c.fps for c in found], similarity=hits.similarity))
     def picture(p): from skelalign.viewer import montage; _figure(lambda: montage([*zip(found, hits.frame.tolist(), hits.similarity.tolist())], query=(asked, at)), p)
@@ -277,13 +317,15 @@ def score(file: Annotated[str, typer.Argument(help='Pose file of the performance
     _targets(out, ('.csv', '.json', '.html'), force)
     import numpy as np, pandas as pd
     from skelalign.practice import deviation
-    read = _reading(format, person, fps, gap, size, yaw); clip, good, net = _clip(file, read, video), _clips(references, read, video), _model(model); found = deviation(clip, good, net)
+    read = _reading(format, person, fps, gap, size, yaw); clip, net = _clip(file, read, video), _model(model); good = _others(clip, _clips(references, read, video)); found = deviation(clip, good, net)
     parts, values, p = ['whole body', *found.names], np.column_stack([found.frame, found.part]), np.column_stack([found.frame_p, found.p]); P = len(parts)
     def table(): return pd.DataFrame(dict(frame=np.repeat(_whole(clip.time), P), time=np.repeat(clip.time / clip.fps, P), part=np.tile(parts, len(clip)), deviation=values.ravel(), p=p.ravel()))
     def page(file): from skelalign.alignment import align as in_step; from skelalign.page import write_page; write_page(in_step(clip, good[0], net), file, deviation=found)
     _answer(out, {'.csv': lambda file: _csv(table(), file), '.json': lambda file: _json(dict(clip=clip.id, references=[g.id for g in good], parts=parts, frame=clip.time, deviation=values, p=p), file), '.html': page}, table, quiet)
     if found.note: warnings.warn(found.note)
-    if out and np.isfinite(p[:, 1:]).any(): t, k = np.unravel_index(np.nanargmin(p[:, 1:]), (len(p), P - 1)); _say(quiet, f'{clip.id} against {len(good)} references: {100 * np.nanmean(found.frame_p < .05):.0f} % of frames deviate (p < 0.05); first of all {found.names[k]} at frame {_number(clip.time[t])}')
+    if out and np.isfinite(p[:, 1:]).any():
+        odd = np.where(p[:, 1:] < .05, values[:, 1:], -1); t, k = np.unravel_index(odd.argmax(), odd.shape); worst = f'of its parts most of all {found.names[k]}, at frame {_number(clip.time[t])}' if odd.max() >= 0 else 'none of its parts does'
+        _say(quiet, f'{clip.id} against {_many(len(good), "reference")}: the whole body deviates in {100 * np.nanmean(found.frame_p < .05):.0f} % of the frames (p < 0.05); {worst}')
 
 # %% ../nbs/44_cli.ipynb #76eac96c
 @_command('skelalign train poses -o my_model', 'Use it in other commands with --model.')
@@ -294,14 +336,14 @@ def train(files: Annotated[list[str], typer.Argument(help='Pose files, or folder
           model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "A model for one's own action, begun from a shipped one."
     if out.is_file(): raise ValueError(f'{out}: is a file, expected a folder')
-    _free(out, force)
+    _folder(out, r'config\.json|model\.safetensors', force)
     from dataclasses import asdict
     from skelalign.alignment import yardstick
     from skelalign.pretrained import fit_own, save_pretrained
     clips = _clips(files, _reading(format, person, fps, gap, size, yaw))
     net = fit_own(clips, model=_model(model), steps=steps, seed=seed, progress=_loud(quiet))
     net.about['yardstick'] = asdict(yardstick(net)) # once, not at every use
-    _put({out: lambda p: save_pretrained(net, p)}); _say(quiet, f'trained on {len(clips)} clips\nwritten: {out}')
+    _put({out: lambda p: save_pretrained(net, p)}); _say(quiet, f'trained on {_many(len(clips), "clip")}\nwritten: {out}')
 
 # %% ../nbs/44_cli.ipynb #55703b20
 @_command('skelalign convert openpose_folder -o joints.csv --joints coco17', 'Writes csv, COCO json, npz, or a folder as OpenPose does.')
@@ -313,21 +355,22 @@ def convert(file: Annotated[list[str], typer.Argument(help='Pose file, or severa
     "One person's joints, in another format or another joint set."
     kind = {'': 'openpose', '.csv': 'csv', '.json': 'coco', '.npz': 'npz'}.get(out.suffix.lower())
     if kind is None or out.is_dir() != (kind == 'openpose') and out.exists(): raise ValueError(f'{out}: cannot be written, expected a new name that ends in .csv, .json or .npz, or the name of a folder')
-    _free(out, force)
+    _folder(out, r'.+_keypoints\.json', force)
     from skelalign.clip import JOINT_SETS, save_clips
     if joints and joints not in JOINT_SETS: raise ValueError(f'--joints {joints}: is not a joint set, expected one of {", ".join(JOINT_SETS)}')
     from skelalign.poses import write_poses
-    clips = _clips(file, _reading(format, person, fps, gap, size, yaw) | dict(joints=joints))
+    clips = _clips(file, _reading(format, person, fps, gap, size, yaw) | dict(joints=joints), deep=True)
     if len(clips) > 1 and kind != 'npz': raise ValueError(f'{out}: holds one clip, but there are {len(clips)}; expected one, or the name of an .npz')
     if len({c.joint_set.name for c in clips}) > 1: raise ValueError(f'{out}: holds clips of one joint set, but there are {", ".join(sorted({c.joint_set.name for c in clips}))}; --joints converts them')
-    _put({out: (lambda p: save_clips(clips, p)) if kind == 'npz' else lambda p: write_poses(clips[0], p, kind)}); _say(quiet, f'{sum(map(len, clips))} frames of {clips[0].joint_set.name}\nwritten: {out}')
+    _put({out: (lambda p: save_clips(clips, p)) if kind == 'npz' else lambda p: write_poses(clips[0], p, kind)}); _say(quiet, f'{_many(sum(map(len, clips)), "frame")} of {clips[0].joint_set.name}\nwritten: {out}')
 
 # %% ../nbs/44_cli.ipynb #ece6d482
-def _strip(clip): # figure of twelve frames
+def _strip(clip): # figure of twelve frames, or of all
     import matplotlib.pyplot as plt, numpy as np
     from skelalign.viewer import snapshot
-    fig, axs = plt.subplots(2, 6, figsize=(9, 4.4)); frames = np.linspace(0, len(clip) - 1, 12).round().astype(int)
-    for ax, t in zip(axs.flat, frames): ax.imshow(snapshot(clip, int(t))); ax.set_title(f'frame {_number(clip.time[t])}, {clip.time[t] / clip.fps:.2f} s', fontsize=8); ax.axis('off')
+    frames = np.unique(np.linspace(0, len(clip) - 1, 12).round().astype(int)); columns = min(6, len(frames)); rows = -(-len(frames) // columns)
+    fig, axs = plt.subplots(rows, columns, figsize=(1.5 * columns, 2.2 * rows), squeeze=False); [ax.axis('off') for ax in axs.flat]
+    for ax, t in zip(axs.flat, frames): ax.imshow(snapshot(clip, int(t))); ax.set_title(f'frame {_number(clip.time[t])}, {clip.time[t] / clip.fps:.2f} s', fontsize=8)
     fig.tight_layout(pad=.3); return fig
 
 @_command('skelalign view poses.json -o poses.mp4 --video film.mp4', 'Writes mp4 (the skeleton, over its film if there is one), html (a page with a slider) or png (twelve frames).')
@@ -346,7 +389,7 @@ def view(file: Annotated[str, typer.Argument(help='Pose file.', metavar='FILE', 
         t = np.arange(len(clip)); write_page(Alignment(clip, clip, t.astype(float), np.stack([t, t], 1), np.eye(len(t), dtype=np.float32), np.ones(len(t)), np.ones(len(t), bool), 'itself'), p)
     def picture(p): _figure(lambda: _strip(clip), p)
     _answer(out, {'.mp4': film, '.html': page, '.png': picture}, None, quiet)
-    _say(quiet, f'{clip.id}: {len(clip)} frames of {clip.joint_set.name} at {clip.fps:g} a second, {100 * (clip.score > 0).mean():.0f} % of the joints seen')
+    _say(quiet, f'{clip.id}: {_many(len(clip), "frame")} of {clip.joint_set.name} at {clip.fps:g} a second, {100 * (clip.score > 0).mean():.0f} % of the joints seen')
 
 # %% ../nbs/44_cli.ipynb #148cea2b
 def _loud(quiet: bool) -> bool: return not quiet and sys.stderr.isatty() # progress is for somebody who looks
@@ -368,9 +411,7 @@ def _ending(e: BaseException) -> tuple: # exit code, sentence
     if isinstance(e, (ValueError, KeyError, OSError, ImportError)) and _on_purpose(e): return 2, said
     return 1, f'this is a defect of skelalign, not of what you gave it ({type(e).__name__}: {said[:300]}); run it again with --debug and report what it prints at {_TRACKER}'
 
-_TRACKER = 'https://github.com/skelalign/skelalign/issues'
-
-_MOST = 4
+_TRACKER, _MOST = 'https://github.com/skelalign/skelalign/issues', 4
 
 # %% ../nbs/44_cli.ipynb #dd9995cf
 @contextmanager

@@ -41,7 +41,7 @@ def _dots(V: pd.DataFrame, width: float): # every method a row, every seed a dot
         protocols = by_view({p for e, p, n in panels if (e, n) == (d, m)})
         rows += [(d, m, protocols[i:i+2]) for i in range(0, len(protocols), 2)]
     wide = width + .065 * max(0, max(map(len, labels)) - 18) # long labels must not narrow the panels until their titles meet
-    fig, where = Figure(figsize=(wide, (.5 + .17 * len(labels)) * len(rows) + .3), dpi=120, layout='constrained'), '{d}, ' * (len({d for d, *_ in rows}) > 1)
+    fig, where = Figure(figsize=(wide, (.5 + .17 * max(len(labels), 4)) * len(rows) + .3), dpi=120, layout='constrained'), '{d}, ' * (len({d for d, *_ in rows}) > 1)
     axes = fig.subplots(len(rows), max(len(r[2]) for r in rows), squeeze=False, sharey=True, sharex='row')
     for (d, m, protocols), line in zip(rows, axes):
         for p, ax in zip(protocols, line): _panel(ax, V.loc[(d, p, m)], labels, f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{where.format(d=d)}{p}')
@@ -150,6 +150,7 @@ def figure(csv, # path of a csv, or rows
     with _style():
         if 'ratio' in set(df.metric): return _bars(df, width)
         V = seed_values(df)
+        if not set(JUDGED) & set(V.index.unique('metric')): raise ValueError(f'no row can be drawn, expected means over actions of {", ".join(JUDGED)}, or ratios; is an action missing from every method?')
         if 'gflops' in set(df.metric): return _paid(V, width)
         return _lines(V, width) if bent(V) else _hits(V, width) if _single(V) else _dots(V, width)
 

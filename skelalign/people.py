@@ -4,7 +4,7 @@
 
 # %% ../nbs/07_people.ipynb #037126a4
 from __future__ import annotations
-import glob, sys, warnings, zipfile
+import glob, re, sys, warnings, zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -162,7 +162,7 @@ def choose(poses: Poses, # linked: a column is a person
     name, guessed = poses.path or 'poses', []
     if not (poses.score > 0).any(): raise ValueError(f'{name}: nobody is found in its {len(poses.score)} frames, expected at least one joint with a score above 0')
     if not poses.fps: poses = replace(poses, fps=30.); guessed += ['30 frames a second (fps)']
-    if not poses.frame_size: poses = replace(poses, frame_size=_guessed_size(poses)); guessed += ['a frame of {}x{} pixels from the extent of the joints (frame_size)'.format(*poses.frame_size)] * (poses.keypoints.shape[-1] == 2)
+    if not poses.frame_size: poses = replace(poses, frame_size=_guessed_size(poses)); guessed += ['a frame of {}x{} pixels from the extent of the joints (frame_size, or --size)'.format(*poses.frame_size)] * (poses.keypoints.shape[-1] == 2)
     p, doubt = _picked(poses, person)
     if guessed + doubt: _say(f'{name}: it does not say everything, so this is guessed: {"; ".join(guessed + doubt)}')
     return _person(poses, p)
@@ -272,19 +272,25 @@ _SUFFIXES = ('.json', '.csv', '.tsv', '.npz', '.npy', '.pkl', '.pickle', '.mat')
 def _is_one(place: Path) -> bool: # a folder of one recording?
     files = [f for f in sorted(place.iterdir()) if f.is_file() and not f.name.startswith('.')]
     for f in [f for f in files if f.suffix.lower() == '.json'][:100]:
-        try: return len(read_poses(f).frames) == 1
+        try: return len(contents(f)) == 1 and len(read_poses(f).frames) == 1
         except ValueError: pass # nobody there, or broken: the next one may tell
     if any(f.suffix.lower() == '.json' for f in files): return True
     try: return not any(f.suffix.lower() in _SUFFIXES for f in files) and sniff(place) == 'ultralytics'
     except ValueError: return False
 
+def _is_labels(file: Path) -> bool: # a table of labels, as people keep it beside their poses
+    if file.suffix.lower() not in ('.csv', '.tsv') or not file.is_file(): return False
+    with open(file, 'rb') as f: words = set(re.split(rb'[^a-z]+', f.readline(4096).lower()))
+    return bool(words & {b'start', b'begin', b'onset', b'behavior'}) and b'x' not in words
+
 def _inside(place: Path) -> list: # every file or folder of one recording at that place
-    if place.suffix.lower() in ('.pkl', '.pickle') and place.is_file(): return [Path(f) for f in contents(place)] # one for each recording in it
+    if place.suffix.lower() in ('.json', '.pkl', '.pickle') and place.is_file(): return [Path(f) for f in contents(place)] # one for each recording in it
     if not place.is_dir() or _is_one(place): return [place]
-    return [r for f in sorted(place.iterdir()) if not f.name.startswith('.') and (f.is_dir() or f.suffix.lower() in _SUFFIXES) for r in _inside(f)]
+    return [r for f in sorted(place.iterdir()) if not f.name.startswith('.') and (f.is_dir() or f.suffix.lower() in _SUFFIXES and not _is_labels(f)) for r in _inside(f)]
 
 def _recordings(paths) -> list: # every file or folder of one recording; FileNotFoundError if there is none
     def of(p):
+        if not str(p): raise ValueError('an empty name was given, expected a pose file, a folder or a pattern')
         found = [Path(p)] if Path(p).exists() or '#' in str(p) else [Path(f) for f in sorted(glob.glob(str(p)))]
         inside = [r for place in found for r in _inside(place)]
         if not inside: raise FileNotFoundError(f'{p}: ' + ('this folder holds no pose file' if found else 'no such file or folder, and no file fits it as a pattern'))
@@ -301,7 +307,7 @@ def read_clips(paths, # files, folders of one recording, folders of such, patter
     places, films = _recordings(paths), sorted(Path(videos).iterdir()) if videos is not None else []
     def film(place):
         if videos is None: return None
-        fits = [f for f in films if f.suffix.lower() in ('.mp4', '.avi', '.mov', '.mkv', '.webm') and f.stem in (place.stem, place.stem.removesuffix('_json'), place.stem.removesuffix('_keypoints'))]
+        stem = Path(_name(place)).name; fits = [f for f in films if f.suffix.lower() in ('.mp4', '.avi', '.mov', '.mkv', '.webm') and f.stem in (stem, stem.removesuffix('_json'), stem.removesuffix('_keypoints'))]
         if len(fits) != 1: raise FileNotFoundError(f'{place}: {len(fits)} videos of that name in {videos}, expected one')
         return fits[0]
     return [c for p in tqdm(places, 'reading poses', delay=2, leave=False) for c in _read(p, format, person, joints, most, fps, frame_size, film(p), yaw)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast, json, os, pickle, re, shutil, tempfile, warnings, zipfile
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from operator import itemgetter
 from pathlib import Path
 import numpy as np, pandas as pd
@@ -21,13 +21,12 @@ __all__ = ['FORMATS', 'MOST_BYTES', 'MOST_NUMBERS', 'Poses', 'read_poses', 'snif
 
 # %% ../nbs/06_poses.ipynb #5f75d353
 FORMATS = dict(
-    openpose='folder of JSON files, one a frame, with `people`; BODY_25, BODY_25B, COCO-18, HALPE-26, hands, 3D', coco='COCO keypoint annotations or results in one JSON file',
+    openpose='folder of JSON files, one a frame, with `people`; BODY_25, BODY_25B, COCO-18, HALPE-26, hands, 3D', coco='COCO keypoint annotations or results in one JSON file; one video of several is `FILE#name`',
     alphapose='results JSON of AlphaPose: a list of detections with the names of their images', mmpose='predictions of MMPose: one JSON file with instance_info or instances, or a folder with one JSON file a frame',
     ultralytics='YOLO pose: folder of label .txt files, JSON (one file, or a folder with one a frame) or CSV exports', mediapipe='BlazePose or hand landmarks as JSON or CSV, in shares of the image',
     pyskl='annotation pickle of pyskl and MMAction2; one annotation of several is `FILE#frame_dir`', penn='label .mat of Penn Action', csv='table with columns frame, person, and either joint, x, y, score or one for each (nose_x, nose_y, ...)',
     npz='arrays keypoints (T K 2|3) or (T P K 2|3) and, where known, score, track, frames, joint_set, frame_size, fps', skelalign='.npz of `save_clips`; one clip of several is `FILE#id`')
 MOST_BYTES, MOST_NUMBERS = 2**31, 2**28 # of one file, unpacked; in all points of one reading
-
 @dataclass(frozen=True, eq=False)
 class Poses:
     "Everybody in every frame of one file; checked when it is made."
@@ -68,13 +67,10 @@ def _check_poses(p: Poses):
     for name, v in dict(keypoints=kp, score=s, track=track, frames=frames, frame_size=size, fps=p.fps and float(p.fps), path=str(p.path)).items(): object.__setattr__(p, name, v)
 
 # %% ../nbs/06_poses.ipynb #3408e234
-def _scores(score) -> np.ndarray: # in [0,1]
-    s = np.asarray(score, np.float64); odd = s[~((s >= -1) & (s <= 10))]; _need(not odd.size, f'a score is {odd[:1].sum():g}, expected a number from 0 to 1'); return s.clip(0, 1)
+def _scores(score) -> np.ndarray: s = np.asarray(score, np.float64); odd = s[~((s >= -1) & (s <= 10))]; _need(not odd.size, f'a score is {odd[:1].sum():g}, expected a number from 0 to 1'); return s.clip(0, 1) # in [0,1]
 def _seen(points): return (points[..., :2] != 0).any(-1) * 1. # where there are no scores, what lies in the corner is missing
-def _shares(points, score) -> bool: # are these shares of the image, neither pixels nor metres around a hip?
-    q = points[..., :2][score > 0]; return len(q) > 0 and ((q > -.25) & (q < 1.25)).mean() > .95 and (q < 0).mean() < .25
-def _double(frame, track) -> bool: # a track that is in two places at once is none (AlphaPose writes 0 for everybody when it does not track)
-    known = np.stack([frame, track])[:, track >= 0]; return known.shape[1] > np.unique(known, axis=1).shape[1]
+def _shares(points, score) -> bool: q = points[..., :2][score > 0]; return len(q) > 0 and ((q > -.25) & (q < 1.25)).mean() > .95 and (q < 0).mean() < .25 # are these shares of the image, neither pixels nor metres around a hip?
+def _double(frame, track) -> bool: known = np.stack([frame, track])[:, track >= 0]; return known.shape[1] > np.unique(known, axis=1).shape[1] # a track that is in two places at once is none (AlphaPose writes 0 for everybody when it does not track)
 def _poses(joints: JointSet, rows: tuple, frames=(), size=None, fps=None, path='') -> Poses: # rows: frame (N,), points (N K 2|3), score (N K), track (N,); frames: all that there are
     frame, points, score, track = (np.asarray(v) for v in rows); numbers = np.union1d(frame.astype(np.int64), np.asarray(frames, np.int64)); there = (score != 0).any(-1)
     _need(there.any(), f'nobody is seen in any of its {len(numbers)} frames, expected at least one person')
@@ -93,7 +89,7 @@ def _finish(rows: tuple, said: str = '', size=None, frames=(), names=(), fps=Non
     if len(odd): i, k = odd[0]; raise ValueError(f'the point of joint {k} in frame {frame[i]} is {points[i, k].tolist()}, expected numbers, or score 0 for what is missing')
     points = np.where((score > 0)[..., None], points, 0)
     if points.shape[-1] == 2 and _shares(points, score):
-        _need(size, 'its points are shares of the image, expected the size of the image to be said, as in frame_size=(1920, 1080)'); points = points * np.array(size)
+        _need(size, 'its points are shares of the image, expected the size of the image to be said, as in frame_size=(1920, 1080) or --size 1920x1080'); points = points * np.array(size)
     source, target = which_joints(points, score, said, names) if len(frame) else (joint_set('coco17'),) * 2
     if source is not target: points, score = convert_points(points, score, source, target, derive=False)
     return _poses(target, (frame, points, score, track), frames, size, fps, path)
@@ -103,7 +99,7 @@ _POINTS = ('pose_keypoints_2d', 'keypoints', 'pose_keypoints', 'joints', 'pose_k
 _PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'detections', 'pose_landmarks', 'poseLandmarks', 'landmarks', 'landmark', 'hand_landmarks', 'multi_hand_landmarks')
 _FRAMES, _FRAME = ('instance_info', 'frames', 'results'), ('frame_id', 'frame', 'frame_number', 'frame_index', 'frame_idx', 'image_id')
 _PARTS = {'face_keypoints_2d': 70, 'hand_left_keypoints_2d': 21, 'hand_right_keypoints_2d': 21}
-_TRACK = ('track_id', 'idx', 'person_id', 'track', 'instance_id')
+_TRACK, _VIDEO = ('track_id', 'idx', 'person_id', 'track', 'instance_id'), ('video_id', 'vid_id', 'video', 'video_name', 'vid')
 def _key(d: dict, keys: tuple): return next((k for k in keys if k in d), None)
 def _is_number(v) -> bool: return isinstance(v, (int, float))
 def _is_landmark(v) -> bool: return isinstance(v, dict) and _is_number(v.get('x'))
@@ -131,8 +127,8 @@ def _people(value) -> list: # everybody in what stands for one frame
         key = _key(value, _PEOPLE); _need(key, f'a frame has the keys {", ".join(map(str, value))[:80]}, expected one of {", ".join(_PEOPLE + _POINTS)}'); return _people(value[key])
     _need(isinstance(value, list), f'a frame is {str(value)[:40]!r}, expected a list of people')
     return [value] if _is_landmark(value[0]) or _is_number(value[0]) or _is_numbers(value[0]) else list(chain.from_iterable(map(_people, value)))
-def _last(name: str): # the last number of a file name; None if there is none
-    digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$|_keypoints', '', os.path.basename(name))); return int(digits[-1]) if digits else None
+def _stem(name: str) -> str: return re.sub(r'\.[A-Za-z]\w*$|_keypoints', '', os.path.basename(name)) # of a file
+def _last(name: str): digits = re.findall(r'\d+', _stem(name)); return int(digits[-1]) if digits else None # its last number
 def _numbers(names) -> list: # one frame number for each name
     names = list(names); whole = sum(map(_is_number, names))
     _need(whole in (0, len(names)), 'frames are called by numbers and by names, expected one of both'); _need(not whole or all(n == int(n) for n in names), 'a frame number is not whole, expected 0, 1, 2 ...')
@@ -141,8 +137,7 @@ def _numbers(names) -> list: # one frame number for each name
     return found if None not in found and len(set(found)) == len(order) else [order[str(n)] for n in names]
 
 # %% ../nbs/06_poses.ipynb #e0349c72
-def _annotated(a: dict) -> dict: # COCO: 1 is marked but hidden, 2 is seen
-    return a if 'keypoint_scores' in a or not set(a['keypoints'][2::3]) <= {0, 1, 2} else a | dict(keypoint_scores=[v / 2 for v in a['keypoints'][2::3]])
+def _annotated(a: dict) -> dict: return a if 'keypoint_scores' in a or not set(a['keypoints'][2::3]) <= {0, 1, 2} else a | dict(keypoint_scores=[v / 2 for v in a['keypoints'][2::3]]) # COCO: 1 is marked but hidden, 2 is seen
 def _frames(doc) -> tuple: # [(frame number or name, people)], and whether they have to come in order
     if isinstance(doc, dict):
         if 'annotations' in doc: return [(a['image_id'], [_annotated(a)]) for a in doc['annotations'] if a.get('keypoints')], False
@@ -153,8 +148,29 @@ def _frames(doc) -> tuple: # [(frame number or name, people)], and whether they 
         return [(k, _people(v)) for k, v in doc.items()], False
     _need(isinstance(doc, list), f'it holds {str(doc)[:40]!r}, expected frames with people'); head = next((v for v in doc if v), None)
     if isinstance(head, dict) and (key := _key(head, _FRAME)): return [(v[key], _people(v)) for v in doc], not _key(head, _POINTS)
-    if isinstance(head, dict) and (_is_landmark(head) or _key(head, _POINTS)): return [(0, _people(doc))], True
-    return [(i, _people(v)) for i, v in enumerate(doc)], True
+    return [(0, _people(doc))] if isinstance(head, dict) and (_is_landmark(head) or _key(head, _POINTS)) else [(i, _people(v)) for i, v in enumerate(doc)], True
+
+# %% ../nbs/06_poses.ipynb #efff1acc
+class _Several(dict): "Performances by name."
+def _told(d) -> str: return str(d[k]) if isinstance(d, dict) and (k := _key(d, _VIDEO)) and d[k] is not None else ''
+def _apart(names, told) -> list: # of each image the video: what a field says, else the folders, as far as they differ, else what stands before the number
+    if '' not in told and len(set(told)) > 1: return told
+    names, n = list(map(str, names)), len(set(names)); columns = [c for c in zip_longest(*(re.split(r'[\\/]', v)[:-1] for v in names), fillvalue='') if len(set(c)) > 1]
+    folder, before = ['/'.join(filter(None, v)) or '.' for v in zip(*columns)], [re.sub(r'\d+\D*$', '', _stem(v)) for v in names]; last = list(map(_last, names))
+    if 1 < len(set(folder)) < n: return folder # else each frame has a folder of its own
+    return before if 1 < len(set(before)) and len(set(last)) < n == len(set(zip(before, last))) and all(re.search('[A-Za-z]', v) for v in before) else [''] * len(names) # without a letter it may be the time of day
+def _groups(items, of) -> dict:
+    found = _Several(); [found.setdefault(v, []).append(i) for i, v in zip(items, of)]; return found
+def _videos(doc): # the document, or its part about each video
+    if isinstance(doc, dict) and 'annotations' in doc:
+        notes, images, names = doc['annotations'], doc.get('images') or [], {str(v.get('id')): str(v.get('name') or v.get('file_name') or v.get('id')) for v in doc.get('videos') or []}
+        by, file = {a.get('image_id'): _told(a) for a in notes}, {i['id']: i.get('file_name', i['id']) for i in images}; ids = list(dict.fromkeys([*file, *by])); own = {i['id']: _told(i) for i in images}
+        of = dict(zip(ids, (names.get(v, v) for v in _apart([file.get(i, i) for i in ids], [own.get(i) or by.get(i, '') for i in ids])))); mine = _groups(notes, [of[a.get('image_id')] for a in notes]); pictures = _groups(images, [of[i['id']] for i in images])
+        found = _Several({v: doc | dict(images=pictures.get(v, []), annotations=mine.get(v, [])) for v in dict.fromkeys(of.values())})
+    elif isinstance(doc, dict) and (key := _key(doc, _FRAMES)): found = _videos(doc[key]); found = _Several({v: doc | {key: part} for v, part in found.items()}) if isinstance(found, _Several) else {}
+    elif isinstance(doc, dict): found = {} if _key(doc, _PEOPLE + _POINTS) else _Several({v: dict(part) for v, part in _groups(doc.items(), _apart(list(doc), [_told(v) for v in doc.values()])).items()})
+    else: key = next((_key(v, _FRAME) for v in doc if v and isinstance(v, dict)), None); found = _groups(doc, _apart([v[key] for v in doc], list(map(_told, doc)))) if key else {}
+    return found if len(found) > 1 else doc
 
 # %% ../nbs/06_poses.ipynb #f5905369
 def _stack(rows: list) -> tuple: # [(frame, points, score, track)] -> arrays; everybody has as many joints as most
@@ -179,8 +195,7 @@ def _rows(entries: list, said: str) -> tuple: # [(frame number, people)] -> rows
     return (number, *convert_points(points, score, JointSet('openpose', names + whole.names[23:], (), ()), whole, derive=False), track), said
 
 # %% ../nbs/06_poses.ipynb #d1b8c50f
-def _measure(path: Path, n=None): # the limit on what is read at once
-    n = path.stat().st_size if n is None else n; _need(0 < n <= MOST_BYTES, f'it has {n} bytes, expected at least 1 and at most {MOST_BYTES}')
+def _measure(path: Path, n=None): n = path.stat().st_size if n is None else n; _need(0 < n <= MOST_BYTES, f'it has {n} bytes, expected at least 1 and at most {MOST_BYTES}') # the limit on what is read at once
 def _no_number(word): raise ValueError(f'it says {word}, which is no number in JSON, expected score 0 for what is missing')
 def _json(path: Path): # what a JSON file holds
     _measure(path)
@@ -204,10 +219,7 @@ def _read_json(path: Path, doc, said: str, size) -> Poses:
 def _person_kind(p) -> str: # format in which a person is written like that
     v = None if isinstance(p, list) else p.get('keypoints')
     if isinstance(p, list) or v and _is_landmark(v[0] if isinstance(v, list) else v): return 'mediapipe'
-    if v is None: return 'openpose'
-    if isinstance(v, dict): return 'ultralytics'
-    if 'keypoint_scores' in p or v and isinstance(v[0], list): return 'mmpose'
-    return 'alphapose' if isinstance(p.get('image_id'), str) or 'box' in p or 'idx' in p else 'coco'
+    return 'openpose' if v is None else 'ultralytics' if isinstance(v, dict) else 'mmpose' if 'keypoint_scores' in p or v and isinstance(v[0], list) else 'alphapose' if isinstance(p.get('image_id'), str) or 'box' in p or 'idx' in p else 'coco'
 def _kind(doc) -> str: # format of a JSON document, by the first person in it
     if isinstance(doc, dict) and 'annotations' in doc: return 'coco'
     p = next((p for _, people in _frames(doc)[0] for p in people if p), None)
@@ -235,12 +247,10 @@ def _open_folder(path: Path) -> tuple: # format, reader, [(frame number, people 
     if suffix == '.txt': return 'ultralytics', _read_labels, [(n, _blame(f, _lines, f)) for n, f in files]
     read = [(n, *_blame(f, _one_frame, f)) for n, f in files]; kinds = Counter(k for _, _, k in read if k)
     _need(len(kinds) < 2, f'its files are of several formats ({", ".join(kinds)}), expected one'); return next(iter(kinds), 'openpose'), _read_folder, [(n, people) for n, people, _ in read]
-def _read_folder(path: Path, entries, said: str, size) -> Poses:
-    rows, said = _rows(entries, said); return _finish(rows, said, size, [n for n, _ in entries], path=path)
+def _read_folder(path: Path, entries, said: str, size) -> Poses: rows, said = _rows(entries, said); return _finish(rows, said, size, [n for n, _ in entries], path=path)
 
 # %% ../nbs/06_poses.ipynb #32dd8376
-def _lines(file: Path) -> list: # of numbers
-    return [list(map(float, line.split())) for line in file.read_text(encoding='utf-8').splitlines() if line.strip()]
+def _lines(file: Path) -> list: return [list(map(float, line.split())) for line in file.read_text(encoding='utf-8').splitlines() if line.strip()] # of numbers
 def _read_labels(path: Path, entries, said: str, size) -> Poses:
     lines = [(n, v) for n, frame in entries for v in frame]; widths = sorted({len(v) for _, v in lines}) or [56]
     known = [j for j in [*JOINT_SETS.values(), *(l[0] for l in LAYOUTS.values())] if said in ('', j.name)]
@@ -277,8 +287,7 @@ def _who(df, at) -> tuple: # frame number and person of each line
     if c := at['person']:
         p = pd.to_numeric(df[c], errors='coerce'); whole = (p.isna() == df[c].isna()).all() and (p.dropna() % 1 == 0).all() and (p.dropna().abs() < 2**53).all(); person = p.fillna(-1).to_numpy(np.int64) if whole else pd.factorize(df[c])[0]
     return frame, person
-def _increase(frame, group): # ValueError unless the frames of each group increase from line to line
-    order = np.argsort(group, kind='stable'); new = np.diff(group[order], prepend=-1) != 0; _rising(frame[order] + np.cumsum(new) * (int(np.ptp(frame)) + 1 if len(frame) else 0), ' for each person (several people need a column person)')
+def _increase(frame, group): order = np.argsort(group, kind='stable'); new = np.diff(group[order], prepend=-1) != 0; _rising(frame[order] + np.cumsum(new) * (int(np.ptp(frame)) + 1 if len(frame) else 0), ' for each person (several people need a column person)') # from line to line
 def _long(df, at) -> tuple: # frame, person (N,), n joints, values x y z score (N n 4)
     (frame, person), (joint, keys) = _who(df, at), pd.factorize(df[at['joint']]); _need((joint >= 0).all(), f'column {at["joint"]} has empty cells, expected a joint in every line')
     _increase(frame, np.unique(np.stack([person, joint]), axis=1, return_inverse=True)[1].ravel())
@@ -309,7 +318,6 @@ def _read_table(path: Path, df, said: str, size) -> Poses:
 
 # %% ../nbs/06_poses.ipynb #2784b49e
 _PLAIN = {(m, n): m.replace('numpy.core', 'numpy._core') for m, n in (('collections', 'OrderedDict'), ('builtins', 'set'), ('builtins', 'frozenset'), ('__builtin__', 'set'), ('__builtin__', 'frozenset'), ('numpy._core.numeric', '_frombuffer'), ('numpy.core.numeric', '_frombuffer'))}
-
 class _Data(_NumpyOnly):
     "Admits a few plain containers more, and arrays of the fifth protocol."
     def find_class(self, module, name): return pickle.Unpickler.find_class(self, _PLAIN[module, name], name) if (module, name) in _PLAIN else super().find_class(module, name)
@@ -318,7 +326,7 @@ def _annotations(path: Path) -> dict: # frame_dir -> annotation
     with open(path, 'rb') as f: doc = _Data(f).load()
     found = doc.get('annotations', [doc]) if isinstance(doc, dict) else doc
     _need(isinstance(found, list) and found and all(isinstance(a, dict) and 'keypoint' in a for a in found), 'not annotations of pyskl, expected a list of dictionaries with keypoint, keypoint_score and total_frames')
-    return {str(a.get('frame_dir', i)): a for i, a in enumerate(found)}
+    return _Several({str(a.get('frame_dir', i)): a for i, a in enumerate(found)})
 def _read_annotation(path: Path, a: dict, said: str, size) -> Poses:
     kp, shape = np.asarray(a['keypoint'], np.float64), a.get('img_shape', a.get('original_shape')); _need(kp.ndim == 4 and kp.shape[-1] in (2, 3), f'keypoint has shape {kp.shape}, expected (people, frames, joints, 2 or 3)')
     M, T, K, C = kp.shape; score = (kp != 0).any(-1) * 1. if a.get('keypoint_score') is None else np.asarray(a['keypoint_score'], np.float64)
@@ -348,19 +356,19 @@ def _read_arrays(path: Path, a: dict, said: str, size) -> Poses:
 
 # %% ../nbs/06_poses.ipynb #578d8be5
 def _read_clip(path, clip: SkeletonClip, said: str = '', size=None) -> Poses: # one person; frame numbers are its times where those are whole
-    frames = clip.time if (clip.time % 1 == 0).all() and clip.time[0] >= 0 else np.arange(len(clip))
-    return Poses(clip.keypoints[:, None], clip.score[:, None], np.full((len(clip), 1), -1), frames, clip.joint_set, clip.frame_size, clip.fps, path)
+    frames = clip.time if (clip.time % 1 == 0).all() and clip.time[0] >= 0 else np.arange(len(clip)); return Poses(clip.keypoints[:, None], clip.score[:, None], np.full((len(clip), 1), -1), frames, clip.joint_set, clip.frame_size, clip.fps, path)
 def _read_penn(path: Path, _, said: str, size) -> Poses:
     m = _read_mat(path); T = len(m['score']); return _poses(joint_set('penn13'), (np.arange(T), m['keypoints'], _scores(m['score']), np.full(T, -1)), range(T), m['frame_size'], path=path)
 def _open(path: Path) -> tuple: # format, reader, content
     if path.is_dir(): return _open_folder(path)
     with open(path, 'rb') as f: head = f.read(4096)
+    _need(not re.match(rb'....ftyp|\x1aE\xdf\xa3|RIFF....(AVI|WEBP)|\x89PNG|\xff\xd8\xff|GIF8', head, re.S), 'it is a film or a picture, expected the joints that a pose estimator has found in it (OpenPose, MediaPipe, MMPose ...)')
     text = head.lstrip(b'\xef\xbb\xbf \t\r\n'); _need(text, 'it is empty, expected poses'); suffix = path.suffix.lower()
     if head.startswith(b'MATLAB') or suffix == '.mat': return 'penn', _read_penn, None
     if head.startswith((b'PK', b'\x93NUMPY')):
-        a = _arrays(path); return ('skelalign', _read_clip, {c.id or str(i): c for i, c in enumerate(load_clips(path))}) if {'meta', 'length', 'keypoints'} <= set(a) else ('npz', _read_arrays, a)
+        a = _arrays(path); return ('skelalign', _read_clip, _Several({c.id or str(i): c for i, c in enumerate(load_clips(path))})) if {'meta', 'length', 'keypoints'} <= set(a) else ('npz', _read_arrays, a)
     if suffix in ('.pkl', '.pickle') or head.startswith(b'\x80'): return 'pyskl', _read_annotation, _annotations(path)
-    if text[:1] in (b'{', b'['): doc = _json(path); return _kind(doc), _read_json, doc
+    if text[:1] in (b'{', b'['): doc = _json(path); return _kind(doc), _read_json, _videos(doc)
     _need(b'\0' not in head, f'none of the known formats, expected one of {", ".join(FORMATS)}')
     if suffix == '.txt' and not re.search(rb'[A-DF-Za-df-z,;]', head): return 'ultralytics', _read_labels, [(0, _lines(path))]
     df = _table(path); marks = any(c.lower().startswith('landmark') for c in df.columns) or sum(bool(re.search(r'(^x[ _]?\d+$)|\d+[ _.]x$', c, re.I)) for c in df.columns) in (21, 33)
@@ -369,18 +377,17 @@ def _open(path: Path) -> tuple: # format, reader, content
 # %% ../nbs/06_poses.ipynb #6ad52f60
 def _split(path) -> tuple: # the file, and what stands behind `#` in it
     file, item = Path(path), ''
-    if not file.exists() and '#' in file.name: name, _, item = str(path).rpartition('#'); file = Path(name)
+    if not file.exists() and '#' in str(path): name, _, item = str(path).rpartition('#'); file = Path(name)
     if not file.exists(): raise FileNotFoundError(f'{path}: there is no such file or folder, expected a pose file')
     return file, item
 _ALIKE = dict(coco='alphapose', alphapose='coco', csv='mediapipe', mediapipe='csv') # where content cannot always tell
 def _read(path: Path, item: str, name: str, said: str, size) -> Poses:
     kind, reader, content = _open(path); _need(name in ('', kind, _ALIKE.get(kind)), f'it is of format {kind} ({FORMATS[kind]}), expected {name} ({FORMATS.get(name)})')
-    if kind in ('pyskl', 'skelalign'):
-        _need(item in content or not item and len(content) == 1, f'it holds {len(content)} performances ({", ".join(list(content)[:3])} ...), expected one of them behind its name, as in {path.name}#{next(iter(content))}')
+    if isinstance(content, _Several):
+        _need(item in content or not item and len(content) == 1, f'it holds {len(content)} {"performances" if kind in ("pyskl", "skelalign") else "videos"} ({", ".join(list(content)[:3])}{" ..." * (len(content) > 3)}), expected one of them behind its name, as in {path.name}#{next(iter(content))}')
         content, item = content[item or next(iter(content))], ''
     _need(not item, f'it holds one performance, expected its name alone and not #{item}'); return reader(path, content, said, size)
-
-def read_poses(path, # file or folder; `FILE#name` for one of several in a pickle or .npz
+def read_poses(path, # file or folder; `FILE#name` for one of several in a pickle or .npz, or for one video of several
                format: str = '', # of FORMATS, default: found from the content; with a joint set behind it, as in 'openpose:body25b', or only a joint set
                frame_size: tuple|None = None # (width, height) pixels, for files that do not say it
               ) -> Poses: # everybody in every frame; ValueError or FileNotFoundError with one sentence that names the file
@@ -394,12 +401,11 @@ def sniff(path # file or folder
          ) -> str: # name in FORMATS; ValueError or FileNotFoundError with one sentence otherwise
     "Format of a pose file, from its content."
     file, _ = _split(path); return _blame(file, _open, file)[0]
-
 def contents(path # file or folder
-            ) -> list: # paths for `read_poses`: `FILE#name` for each performance of a pickle or .npz, else the path itself
+            ) -> list: # paths for `read_poses`: `FILE#name` for each performance of a pickle or .npz and each video of several, else the path itself
     "What can be read from a file."
     file, item = _split(path); kind, _, content = _blame(file, _open, file)
-    return [f'{file}#{n}' for n in content] if kind in ('pyskl', 'skelalign') and not item and len(content) > 1 else [str(path)]
+    return [f'{file}#{n}' for n in content] if isinstance(content, _Several) and not item and len(content) > 1 else [str(path)]
 
 # %% ../nbs/06_poses.ipynb #3085a287
 def _short(a): return np.asarray(a, np.float32).astype(str).astype(np.float64) # the shortest decimals that are the same float32
@@ -432,8 +438,7 @@ def _write_csv(p: Poses, path: Path):
         if v is not None: df[name] = v
     write_atomic(path, lambda tmp: df.to_csv(tmp, index=False))
 def _write_npz(p: Poses, path: Path):
-    known = {k: v for k, v in dict(frame_size=p.frame_size, fps=p.fps).items() if v is not None}
-    write_atomic(path, lambda tmp: np.savez_compressed(tmp, keypoints=p.keypoints, score=p.score, track=p.track, frames=p.frames, joint_set=p.joint_set.name, **known))
+    write_atomic(path, lambda tmp: np.savez_compressed(tmp, keypoints=p.keypoints, score=p.score, track=p.track, frames=p.frames, joint_set=p.joint_set.name, **{k: v for k, v in dict(frame_size=p.frame_size, fps=p.fps).items() if v is not None}))
 _WRITERS = dict(openpose=_write_openpose, coco=_write_coco, csv=_write_csv, npz=_write_npz)
 def write_poses(poses, # Poses or SkeletonClip
                 path, # file, or folder for openpose; written whole or not at all

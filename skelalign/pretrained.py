@@ -4,7 +4,7 @@
 
 # %% ../nbs/38_pretrained.ipynb #19c6ba53
 from __future__ import annotations
-import json, tempfile, warnings
+import hashlib, json, tempfile, warnings
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -19,11 +19,11 @@ from .joints import convert
 from .simulate import CHANNELS, TABLES, Action, People, Sensor, key_poses, look, move, observe, pose
 from .fusion import build_encoder
 from .baselines import resolve
-from .training import fit_method, save_checkpoint
+from .training import _save, _start, fit_method
 
 # %% auto #0
 __all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'random_action', 'random_takes', 'Model', 'save_pretrained',
-           'from_pretrained', 'train_shipped', 'fit_own']
+           'from_pretrained', 'train_shipped', 'begin', 'weights_hash', 'fit_own']
 
 # %% ../nbs/38_pretrained.ipynb #a9283549
 _POOL = np.concatenate([key_poses(a)[1] for a in TABLES])
@@ -67,7 +67,7 @@ def random_takes(n: int, # motions
     return [clip for i in range(n) for clip in one(i)]
 
 # %% ../nbs/38_pretrained.ipynb #2ccff436
-SHIPPED = ('general', 'causal') # models in the package
+SHIPPED = ('general', 'causal', 'heatmap') # models in the package
 
 @dataclass(eq=False)
 class Model:
@@ -87,7 +87,7 @@ class Model:
         z = _in_windows(self.encoder, clips, *_windows(n, self.ahead)); return np.split(z, np.cumsum(n)[:-1])
 
 # %% ../nbs/38_pretrained.ipynb #4b59c0a3
-WINDOW, STRIDE = 32, 8 # frames that are seen at a time, and how many of them are kept
+WINDOW, STRIDE = 32, 6 # frames that are seen at a time, and how many of them are kept
 
 def _windows(n: np.ndarray, ahead: int|None) -> tuple: # (C,) lengths -> (W 4) of each window: its first frame and the one after its last, the first and the one after the last that are kept; counted over all clips
     start = np.repeat(np.cumsum(n) - n, k := -(-n // STRIDE)); end = np.repeat(np.cumsum(n), k)
@@ -153,9 +153,9 @@ def _filled(encoder: nn.Module, path: Path) -> nn.Module: # with the weights of 
     except Exception as e: raise ValueError(f'{path}: not the weights of the model that {_FILES[0]} beside it describes ({type(e).__name__}: {" ".join(str(e).split())[:120]})') from None # a damaged file can fail in any way
 
 # %% ../nbs/38_pretrained.ipynb #c43fd3ff
-_LESSON = dict(method='coordinates', takes=1000, cameras=4, span=None, seed=0, overrides=dict(views=dict(pair='action'), optim=dict(steps=3000, batch=32)))
-RECIPES = dict(general=_LESSON, # name in SHIPPED -> what it was trained on, and how
-    causal=_LESSON | dict(overrides=dict(views=dict(pair='action'), encoder=dict(ahead=0), optim=dict(steps=2500))))
+def _lesson(takes, method='coordinates', flip=0., encoder={}, **optim): return dict(method=method, takes=takes, cameras=4, span=None, seed=0, overrides=dict(views=dict(pair='action', flip=flip), encoder=encoder, optim=optim))
+RECIPES = dict(general=_lesson(3000, steps=8000, batch=32), # name in SHIPPED -> what it was trained on, and how
+    causal=_lesson(1000, flip=.5, encoder=dict(ahead=0), steps=2500), heatmap=_lesson(2000, 'heatmap', steps=3000, batch=32))
 
 def train_shipped(name: str, # in SHIPPED
                   checkpoint = None, # file to resume from
@@ -169,10 +169,28 @@ def train_shipped(name: str, # in SHIPPED
     return Model(found.encoder, found.config, PENN13, dict(data='simulated random motions only', **{k: r[k] for k in ('takes', 'cameras', 'span', 'seed')}, **{k: found.log[k] for k in ('parameters', 'steps')}))
 
 # %% ../nbs/38_pretrained.ipynb #34ac17b5
-_OWN = dict(views=dict(pair='action'), optim=dict(steps=600, batch=16, lr=5e-4))
+def begin(model: Model, # whose weights are begun with
+          method: str, # as for `fit_method`; its encoder must be that of the model
+          clips: list, # and so must the joint set of these SkeletonClips
+          checkpoint, # file that is written: `fit_method` with the same method, clips, seed and overrides goes on from it
+          seed: int = 0, # as for `fit_method`
+          overrides: dict|None = None # the same
+         ) -> Path: # checkpoint
+    "A training that has made no step yet and begins with the encoder of a model; what else it learns is drawn by chance."
+    config = resolve(method, overrides); theirs, ours = model.config['encoder'], config.get('encoder', {})
+    if apart := sorted(k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k)): raise ValueError(f'{method} cannot begin with this model: its {apart[0]} is {ours.get(apart[0])!r}, that of the model is {theirs.get(apart[0])!r}')
+    if (joints := clips[0].joint_set.name) != model.joint_set.name: raise ValueError(f'clip {clips[0].id}: its joints are {joints}, those of the model to begin with are {model.joint_set.name}')
+    run = _start(config, clips, seed, torch.device('cpu')); run.model['encoder'].load_state_dict(model.encoder.state_dict()); _save(run, Path(checkpoint))
+    return Path(checkpoint)
 
-def _begun(base: Model, config: dict, seed: int, path: Path): # a checkpoint of step 0 with the weights of base
-    save_checkpoint(path, {f'model.encoder.{k}': v for k, v in base.encoder.state_dict().items()}, dict(config=config, seed=seed, step=0, log=dict(loss=[], seconds=0., outside=0., frames=0, peak=0.)))
+def weights_hash(name: str # in SHIPPED
+                ) -> str: # 16 hexadecimal digits
+    "Which weights a shipped model has."
+    if name not in SHIPPED: raise ValueError(f'there is no shipped model {name!r}, expected one of {", ".join(SHIPPED)}')
+    return hashlib.sha256((Path(str(files('skelalign')))/'weights'/name/_FILES[1]).read_bytes()).hexdigest()[:16]
+
+# %% ../nbs/38_pretrained.ipynb #6ae11308
+_OWN = dict(views=dict(pair='action', flip=0.), optim=dict(steps=600, batch=16, lr=5e-4))
 
 def fit_own(clips: list, # SkeletonClips of the action, of any 2D joint set; no labels are needed
             model: Model|str|Path = '', # what to begin with, or its name: as for `from_pretrained`
@@ -189,6 +207,6 @@ def fit_own(clips: list, # SkeletonClips of the action, of any 2D joint set; no 
     known = random_takes(-(-len(own) // 2), 2, [seed, 77], joints=base.joint_set)
     overrides = dict(views=_OWN['views'], encoder=base.config['encoder'], optim=_OWN['optim'] | dict(steps=steps))
     with tempfile.TemporaryDirectory() as folder:
-        _begun(base, resolve(base.config['method'], overrides), seed, Path(folder)/'begun.safetensors')
-        found = fit_method(base.config['method'], own + known, seed=seed, overrides=overrides, checkpoint=Path(folder)/'begun.safetensors', progress=progress, device=device)
+        begun = begin(base, base.config['method'], own + known, Path(folder)/'begun.safetensors', seed, overrides)
+        found = fit_method(base.config['method'], own + known, seed=seed, overrides=overrides, checkpoint=begun, progress=progress, device=device)
     return Model(found.encoder.cpu(), found.config, base.joint_set, base.about | dict(own=dict(clips=len(own), steps=steps, seed=seed)))

@@ -70,10 +70,10 @@ def save(table: str, # name of the table notebook
 # %% ../nbs/90_reports.ipynb #69005ecc
 PROFILES = {'quick': 'simulated data, minutes on two cores', 'full': 'real data, at least three seeds'}
 
-def _shortly(text: str, most: int = 200) -> str: # as many whole sentences (or parts of the first) as fit, at least one
-    parts, sep = next((p, s) for s in ('. ', '; ') if len((p := text.split(s))[0]) <= most or s == '; ')
-    while len(parts) > 1 and len(sep.join(parts)) > most: parts.pop()
-    return sep.join(parts).rstrip('.') + '.'
+def _shortly(text: str, most: int = 200) -> str: # as many whole sentences as fit, at least one: half a verdict could lack the number that it stands on
+    parts = text.split('. ')
+    while len(parts) > 1 and len('. '.join(parts)) > most: parts.pop()
+    return '. '.join(parts).rstrip('.') + '.'
 
 def found_md(root # repository
             ) -> str: # markdown
@@ -85,7 +85,7 @@ def index_md(root # repository
             ) -> str: # text of reports/README.md
     "Every table in one row: question, short answer, command and thumbnail; of the full profile where there is one."
     text = '# Reports\n\nMade by `make reports`: ' + '; '.join(f'{p} is {words}' for p, words in PROFILES.items()) + '. Every .md and .png is made from the .csv beside it, every csv from the records in `runs/`.\n'
-    text += found_md(root) + '\n| table | question and answer | |\n| --- | --- | --- |\n'
+    text += found_md(root) + '\n## All tables\n\n| table | question and answer | |\n| --- | --- | --- |\n'
     for t in sorted(table_names(root), key=lambda t: t != 'main'): # the main one first
         me = about(t, root); have = [p for p in reversed(PROFILES) if (Path(root)/'reports'/p/f'{t}.csv').exists()]
         wanted = [p for p in reversed(PROFILES) if p in me]
@@ -161,6 +161,7 @@ def _put_stamp(name: str, inputs: str, events: list, profile: str, root: Path):
 def _unchanged(name: str, inputs: str, profile: str, root: Path) -> bool:
     try: stamp = json.loads(_stamp_file(name, profile, root).read_text())
     except (OSError, ValueError): return False
+    if not isinstance(stamp, dict) or not {'inputs', 'state', 'data', 'files'} <= set(stamp): return False
     return stamp['inputs'] == inputs and stamp['state'] == _data_state(stamp['data']) and '' not in stamp['files'].values() and stamp['files'] == _hashes(root, [root/f for f in stamp['files']])
 
 # %% ../nbs/90_reports.ipynb #5d87b663

@@ -5,6 +5,7 @@
 # %% ../nbs/84_results.ipynb #102c80aa
 from __future__ import annotations
 import numpy as np, pandas as pd
+from .baselines import CONTROLS
 from .protocols import LOWER_IS_BETTER as LOWER, gain as gain_over
 from .stats import compare_all
 from .robustness import relative_degradation
@@ -32,9 +33,9 @@ def _labels(df: pd.DataFrame) -> pd.Series: # method and the table's own factors
     return label
 
 def _means(df: pd.DataFrame) -> pd.DataFrame: # a row for each seed where all actions have a value
-    own = [c for c in df if c not in BASE and c not in ('run', 'by_clip')]
-    groups = df.groupby(['dataset', 'method', 'protocol', 'metric', 'seed', *own], sort=False, dropna=False)
-    mean = groups.agg(value=('value', 'mean'), n_train=('n_train', 'sum'), n_val=('n_val', 'sum'), actions=('action', 'nunique')).reset_index()
+    made = {c: (c, 'first' if df[c].nunique() < 2 else lambda x: ', '.join(sorted(set(x)))) for c in ('device', 'versions') if c in df} # a batch may be finished on another machine
+    own = [c for c in df if c not in (*BASE, *made, 'run', 'by_clip')]; groups = df.groupby(['dataset', 'method', 'protocol', 'metric', 'seed', *own], sort=False, dropna=False)
+    mean = groups.agg(value=('value', 'mean'), n_train=('n_train', 'sum'), n_val=('n_val', 'sum'), actions=('action', 'nunique'), **made).reset_index()
     return mean[mean.actions == mean.dataset.map(df.groupby('dataset').action.nunique())].drop(columns='actions').assign(action='mean', run='')
 
 # %% ../nbs/84_results.ipynb #dead6e77
@@ -49,9 +50,10 @@ def _by_clip(part: pd.DataFrame, actions: list) -> dict: # rows of one metric, p
 def _comparable(part: pd.DataFrame, actions: list): # rows of one metric and protocol -> groups of labels with the same clips: (label -> (seeds clips), weights, actions)
     groups = {}
     for label, rows in part.groupby('label', sort=True):
-        if seeds := _by_clip(rows, actions): groups.setdefault(tuple(x.tobytes() for x in next(iter(seeds.values()))[1:]), {})[label] = seeds
+        seeds = _by_clip(rows, actions)
+        if len(seeds) > 1 or seeds and rows.method.iloc[0] in CONTROLS: groups.setdefault(tuple(x.tobytes() for x in next(iter(seeds.values()))[1:]), {})[label] = seeds
     for labels in groups.values():
-        several = [set(s) for s in labels.values() if len(s) > 1]; shared = sorted(set.intersection(*several)) if several else []
+        several = [set(s) for s in labels.values() if len(s) > 1]; shared = sorted(set.intersection(*several)) if several else []; shared = shared if len(shared) > 1 else []
         table = {l: np.stack([s[k][0] for k in (shared if len(s) > 1 else s)]) for l, s in labels.items() if len(s) == 1 or shared}
         if len(table) > 1: yield table, *next(iter(next(iter(labels.values())).values()))[1:]
 
@@ -84,7 +86,10 @@ def read_table(csv # path of a csv, or rows
               ) -> pd.DataFrame: # rows with means
     "Rows of a table."
     if isinstance(csv, pd.DataFrame): return with_means(csv)
-    df = pd.read_csv(csv, keep_default_na=False)
+    try: df = pd.read_csv(csv, keep_default_na=False, dtype=dict(run=str), low_memory=False)
+    except ValueError as e: raise ValueError(f'{csv} is not a table ({" ".join(str(e).split())}); expected a csv with the columns {", ".join(BASE)}: make it again') from None
+    if lacks := [c for c in BASE if c not in df]: raise ValueError(f'{csv} has no column {lacks[0]!r}, expected {", ".join(BASE)}: make it again')
+    if bad := [i for i, v in enumerate(pd.to_numeric(df.value, errors='coerce').isna(), 2) if v]: raise ValueError(f'{csv} has no number as value in line {bad[0]}: make it again')
     return df.assign(**{c: pd.to_numeric(df[c], errors='coerce') for c in ('low', 'high') if c in df}) # only rows that compare have them
 
 def csv_text(df: pd.DataFrame # rows of `run_grid`

@@ -12,8 +12,9 @@ import numpy as np, pandas as pd, torch
 from .clip import write_atomic
 from .datasets import DATASETS, load
 from .baselines import CONTROLS
-from .training import resolve, fit_method
+from .training import resolve, fit_method, load_checkpoint
 from .transfer import describe, judge_all
+from .pretrained import begin, from_pretrained, weights_hash
 from .results import BASE
 from .executors import dask_executor, local_executor
 
@@ -30,9 +31,9 @@ def fingerprint(x, # anything JSON can hold
     return hashlib.sha256(json.dumps(x, sort_keys=True, separators=(',', ':')).encode()).hexdigest()[:n]
 
 # %% ../nbs/88_runs.ipynb #c50fc4ed
-_RUN = ('dataset', 'action', 'method', 'seed', 'overrides', 'data', 'protocols', 'factors')
+_RUN = ('dataset', 'action', 'method', 'seed', 'overrides', 'data', 'protocols', 'factors', 'start')
 
-def identify(run: dict # dataset, action (a name or 'all'), method, seed and, if wanted, overrides, data, protocols, factors
+def identify(run: dict # dataset, action (a name or 'all'), method, seed and, if wanted, overrides, data, protocols, factors, start (name of a shipped model)
             ) -> dict: # everything that decides the run's numbers
     "Write a run out in full: all defaults, all protocol fields."
     if unknown := set(run) - set(_RUN): raise ValueError(f'a run has no field {sorted(unknown)[0]!r}; it has {", ".join(_RUN)}')
@@ -40,7 +41,10 @@ def identify(run: dict # dataset, action (a name or 'all'), method, seed and, if
     names = run.get('protocols', ['casa@full', 'casa@cropped'])
     seed = 0 if run['method'] in CONTROLS else int(run['seed']) # a control has nothing to draw
     return dict(dataset=run['dataset'], action=run['action'], data=run.get('data', {}), method=run['method'], seed=seed,
-                config=resolve(run['method'], run.get('overrides')), protocols={n: describe(n) for n in names})
+                config=resolve(run['method'], run.get('overrides')), protocols={n: describe(n) for n in names}) | _started(run)
+
+def _started(run: dict) -> dict: # what the training begins with; nothing where weights are drawn by chance
+    return {'start': dict(name=run['start'], weights=weights_hash(run['start']))} if run.get('start') else {}
 
 def _check_options(data: dict): # ValueError in one sentence; options of the data set itself are checked where it is read
     if 'dev' in data and not (isinstance(data['dev'], float) and 0 < data['dev'] <= .5): raise ValueError(f"dev is {data['dev']!r}, expected a share of the training clips above 0 and up to 0.5")
@@ -181,7 +185,12 @@ def fit_run(run: dict # as for `identify`
     if run['method'] in CONTROLS: return fit_method(run['method'], clips, **args)
     weights = _weights(run); weights.parent.mkdir(parents=True, exist_ok=True)
     if _too_old(weights): weights.unlink()
+    if run.get('start') and not _whole(weights): begin(from_pretrained(run['start']), run['method'], clips, weights, args['seed'], args['overrides'])
     return fit_method(run['method'], clips, checkpoint=weights, **args) # a damaged file is put aside there, with a warning
+
+def _whole(weights: Path) -> bool: # whether a training can go on from them
+    with contextlib.suppress(ValueError): return bool(load_checkpoint(weights))
+    return False
 
 def say(sentence: str): # goes to stderr
     "Tell the user."
@@ -343,11 +352,12 @@ def run_grid(runs: list, # runs as dicts, see `identify`
     return _frame(runs, folder)
 
 def _frame(runs: list, folder: Path) -> pd.DataFrame: # rows of runs that all have a record
-    paths = {folder/f'{_name(i)}.json': i for i in map(identify, runs)}; records = {path: read_record(path, i)[0] for path, i in paths.items()}
+    found = {(path := folder/f'{_name(i)}.json'): read_record(path, i) for i in map(identify, runs)}; records = {path: record for path, (record, _) in found.items()}
+    if bad := [(path.name, why) for path, (record, why) in found.items() if not record]: raise RuntimeError(f'record {bad[0][0]} is {bad[0][1]}, although it was just made: was the code edited, or the folder shared with another version? Run again')
     for path, record in records.items(): _tell(used=str(path.resolve()), data=sorted({record['identity']['dataset'], trainer(record['identity'])['dataset']}))
-    rows = [row for run in runs for row in _rows(run, records[folder/f'{_name(identify(run))}.json'])]
-    own = list(dict.fromkeys(c for run in runs for c in run.get('factors', {}))) # what a row has no value of is empty
-    return pd.DataFrame(rows).reindex(columns=[*BASE, *own, 'by_clip', 'run', 'device', 'versions']).fillna({c: '' for c in own})
+    own = dict.fromkeys((c for run in runs for c in run.get('factors', {})), '') # what a row has no value of is empty, and whole numbers of others stay whole
+    rows = [own | row for run in runs for row in _rows(run, records[folder/f'{_name(identify(run))}.json'])]
+    return pd.DataFrame(rows, columns=[*BASE, *own, 'by_clip', 'run', 'device', 'versions'])
 
 # %% ../nbs/88_runs.ipynb #d9a9c579
 def measured(name: str, # of the measurement, also of its file
@@ -361,7 +371,7 @@ def measured(name: str, # of the measurement, also of its file
     _tell(used=str(path.resolve()), data=['simulated'])
     with contextlib.suppress(OSError, ValueError):
         record = json.loads(path.read_text())
-        if _sealed(record) == record and record['asked'] == json.loads(json.dumps(asked)) and not _too_old(path): return record['result'], record['made']
+        if isinstance(record, dict) and _sealed(record) == record and record.get('asked') == json.loads(json.dumps(asked)) and not _too_old(path): return record['result'], record['made']
     record = _sealed(dict(asked=asked, result=json.loads(json.dumps(measure(), sort_keys=True)), made=_made()))
     write_atomic(path, lambda tmp: tmp.write_text(_record_text(record)))
     return record['result'], record['made']

@@ -74,7 +74,7 @@ def _bare(cells: list, mark: str) -> str: # what a table without a header is: EL
     times = [bool(_TIME.fullmatch(c)) for c in cells]
     return 'csv' if len(cells) == 3 and times == [True, True, False] else 'elan' if mark == '\t' and sum(times[1:-1]) >= 2 else ''
 
-_TIME = re.compile(r'-?(?:\d+:)?(?:\d+:)?\d+(?:[.,]\d+)?') # 75.2, 1:15.2, 00:01:15.200
+_TIME = re.compile(r'-?(?:\d+:)?(?:\d+:)?(?:\d+(?:[.,]\d*)?|[.,]\d+)') # 75.2, .5, 1:15.2, 00:01:15.200
 
 def _seconds(text: str, where: str, path, comma: bool = False) -> float: # of '75.2' or '00:01:15.200'
     text = text.replace(',', '.') if comma else text
@@ -180,7 +180,7 @@ def read_segments(path, # a label file of BORIS, ELAN or a spreadsheet
     "Read the phases of a clip's frames from a label file; ValueError with one sentence if they cannot be what is meant."
     _check(np.isfinite(fps) and fps > 0 and n > 0, path, f'is to label {n} frames at {fps} a second, expected numbers above 0')
     if not Path(path).is_file(): raise FileNotFoundError(f'{path}: is not a file, expected {_EXPECTED}')
-    data = Path(path).read_bytes(); hint = f' ({n / fps:.2f} s at {fps:g} a second)'
+    data = Path(path).read_bytes(); _check(data.strip(), path, f'is empty, expected {_EXPECTED}'); hint = f' ({n / fps:.2f} s at {fps:g} a second)'
     if data.lstrip(b'\xef\xbb\xbf \t\r\n')[:1] == b'<' or b'<\x00' in data[:4] or b'\x00<' in data[:4]: found = _eaf(data, fps, path)
     else:
         kind, head, rows, comma = _table(_text(data, path), path); _check(len(rows) > 0, path, 'has a header and no row below it')

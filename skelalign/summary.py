@@ -151,7 +151,7 @@ def tables_md(csv # path of a csv, or rows
         text += curves_md(V, d)
         labels = [l for l in ('clock', 'coordinates', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
         cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
-        rows = df[(df.dataset == d) & (df.protocol == cropped[0])]
+        rows = df[(df.dataset == d) & df.protocol.isin(cropped[:1])]
         if len(labels) > 2 and rows.action.nunique() > 2 and set(rows.metric) & set(GAINS): text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(rows, labels) + '\n' + lost_md(rows, _trained(V, d))
         if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
     return text
@@ -209,12 +209,13 @@ def answer(csv, # path of a csv, or rows
 # %% ../nbs/89_summary.ipynb #12a6300d
 LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
           'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. '
-          'Intervals of accuracy, precision@5 and event error: paired bootstrap over clips and seeds; of all others, and of damage in several amounts: paired t over seeds. '
+          '{intervals} '
           'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
 def legend(df: pd.DataFrame # rows with means
           ) -> str: # what stands under the figure
     "How to read the tables of these rows."
+    clips = 'against' in df and df.metric.isin(list(GAINS.values())).any(); how = 'paired bootstrap over clips and seeds' if clips else 'paired t over seeds'
     if 'ratio' in set(df.metric): return 'Medians of alternating repeats in one process and one thread.'
-    if 'gflops' in set(df.metric): return 'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, paired bootstrap over clips and seeds; up is better.'
-    return LEGEND
+    if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better.'
+    return LEGEND.format(intervals=f'Intervals of accuracy, precision@5 and event error: {how}; of all others, and of damage in several amounts: paired t over seeds.' if clips else f'Intervals: {how}.')

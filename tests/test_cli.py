@@ -53,6 +53,9 @@ def spoil(box):
         def __reduce__(self): return os.system, ('touch x-was-run',)
     (box/'foreign.pkl').write_bytes(pickle.dumps(Command()))
     (box/'frames.csv').write_text('start,end,label\n0,20,a\n20,60,b\n'); (box/'overlap.csv').write_text('start,end,label\n0,1,a\n0.5,1.5,b\n'); (box/'tiers.txt').write_text('one\t\t0.0\t1.0\t1.0\ta\ntwo\t\t0.0\t1.0\t1.0\tb\n')
+    coco = json.loads(whole); again = lambda v, **more: v | {k: v[k] + 5000 for k in ('id', 'image_id') if k in v} | more # a second video in the same file
+    (box/'multi.json').write_text(json.dumps(coco | dict(videos=[dict(id=0, name='dive'), dict(id=1, name='swim')], annotations=coco['annotations'] + [again(v) for v in coco['annotations']], images=[v | dict(video_id=0) for v in coco['images']] + [again(v, video_id=1) for v in coco['images']])))
+    deep = simulate('lift_to_shelf', 1, seed=3, joints=COCO17, dims=3, length=(40, 50))[0].clip; np.savez(box/'deep.npz', keypoints=deep.keypoints, score=deep.score, joint_set='coco17', fps=30.)
     (box/'evil.eaf').write_text('<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "a">]><ANNOTATION_DOCUMENT>&a;</ANNOTATION_DOCUMENT>')
 
 @pytest.fixture(scope='module')
@@ -65,6 +68,7 @@ def box(tmp_path_factory):
     for i, c in enumerate(LIFTS[1:4]): write_poses(c, d/'poses'/f'p{i}.json')
     for i, c in enumerate(LIFTS[1:5]): write_poses(c, d/'good'/f'g{i}.json')
     write_segments(d/'reference.csv', first.phases, NAMES, 30)
+    (d/'refs').mkdir(); [write_poses(c, d/'refs'/f'r{i}.json') for i, c in enumerate(LIFTS[3:5])]; write_segments(d/'refs'/'r0.csv', LIFTS[3].phases, NAMES, 30); write_segments(d/'refs'/'r1_labels.eaf', LIFTS[4].phases, NAMES, 30); write_poses(LIFTS[1], d/'größe 動画.json')
     film = simulated_videos(d/'films', ['lift_to_shelf'], n_train=1, n_val=0, size=64, length=(40, 50))[0]
     write_poses(film, d/'poses.json'); Path(film.video).rename(d/'film.mp4')
     arm, joints, size = first.keypoints.copy(), [COCO17.names.index(f'left_{j}') for j in ('wrist', 'elbow')], np.ptp(first.keypoints[..., 1]); arm[20:40, joints] += [0, -size]
@@ -80,13 +84,16 @@ MISTAKES = { # words of the command: words of the sentence
     'align before.json after.json --fps 0': 'fps', 'align before.json after.json --size wide': '1920x1080', 'align before.json after.json --model none': 'none', 'align before.json after.json --model empty': 'empty', 'align poses after.json': 'holds 3 clips', 'align before.json after.json --video none.mp4': 'none.mp4', 'align before.json after.json --video film.mp4 -o x.mp4': 'film.mp4', 'view before.json --video words.txt -o x.mp4': 'words.txt',
     'align before.json after.json -o x.doc': 'x.doc', 'align before.json after.json -o x': '.csv', 'align before.json after.json -o there.csv': '--force', 'align before.json after.json -o words.txt/x.csv': 'words.txt is a file', 'align before.json after.json -o x.csv -o x.csv': 'twice', 'align before.json after.json -o empty': 'empty', 'align before.json after.json -o sealed/x.csv': 'sealed', 'align before.json after.json poses/p0.json -o x.csv -o x.html': 'x.html',
     'transfer before.json --labels none.csv after.json -o x': 'none.csv', 'transfer before.json --labels words.txt after.json -o x': 'words.txt', 'transfer before.json --labels frames.csv after.json -o x': 'start_frame', 'transfer before.json --labels overlap.csv after.json -o x': 'one after another', 'transfer before.json --labels evil.eaf after.json -o x': 'entities', 'transfer before.json --labels tiers.txt after.json -o x': "name one of ['one', 'two']", 'transfer before.json --labels reference.csv after.json -o x --to srt': 'srt', 'transfer before.json --labels reference.csv after.json -o words.txt': 'words.txt', 'transfer before.json --labels reference.csv after.json -o labelled': '--force', 'transfer before.json --labels reference.csv --unit days after.json -o x': "'days'", 'transfer before.json --labels reference.csv none.json -o x': 'none.json',
-    'retrieve before.json after.json --frame 900': 'expected 0 to', 'retrieve before.json after.json --frame nan': 'expected 0 to', 'align before.json after.json --yaw 10': 'before', 'train poses -o x --seed -1': '--seed', 'transfer before.json --labels reference.csv good/g0.json confidence.json -o x': 'one name', 'retrieve before.json before.json --frame 3': 'only clip', 'retrieve before.json after.json --frame 3 -k 100000': 'k is 100000', 'score before.json empty': 'empty', 'train before.json -o words.txt': 'words.txt', 'train empty -o x': 'empty', 'train nobody.json -o x': 'nobody.json', 'train poses -o empty': '--force',
+    'retrieve before.json after.json --frame 900': 'expected 0 to', 'retrieve before.json after.json --frame nan': 'expected 0 to', 'align before.json after.json --yaw 400': '-360 to 360', 'align multi.json after.json': 'holds 2 clips (dive, swim), expected one, as in multi.json#dive', 'align multi.json#swum after.json': 'multi.json: it holds 2 videos (dive, swim)', 'align film.mp4 after.json': 'film.mp4: it is a film', 'align before.json ""': 'an empty name', 'score before.json before.json': 'only clip',
+    'convert deep.npz -o deep.json': 'skelalign: deep.json: the points are in 3D', 'convert before.json -o poses --force': 'poses: holds p0.json, which nothing here writes', 'train good -o poses --force': '--force does not remove', 'transfer good --labels reference.csv before.json -o x': 'reference.csv: is one label file, but good holds 4 clips', 'transfer good --labels poses before.json -o x': 'poses: 0 label files are named as the clip g0 is',
+    'train poses -o x --seed -1': '--seed', 'transfer before.json --labels reference.csv good/g0.json confidence.json -o x': 'one name', 'retrieve before.json before.json --frame 3': 'only clip', 'retrieve before.json after.json --frame 3 -k 100000': 'k is 100000', 'score before.json empty': 'empty', 'train before.json -o words.txt': 'words.txt', 'train empty -o x': 'empty', 'train nobody.json -o x': 'nobody.json', 'train poses -o empty': '--force',
     'convert before.json -o x.csv --joints coco99': 'coco99', 'convert poses -o x.csv': 'holds one clip', 'convert before.json -o x.doc': 'x.doc', 'convert before.json -o there.csv': '--force', 'view before.json -o x.csv': '.mp4', 'view before.json': '-o', 'embed foreign.pkl -o x.npz': 'foreign.pkl'}
 SLIPS = [BREAK + "def f(*a, **k): raise TypeError('in the works')\nm.align = f", BREAK + 'import numpy as np\ndef f(*a, **k): return np.zeros(3) + np.zeros(4)\nm.align = f', BREAK + "def f(*a, **k): return {}['key']\nm.align = f"]
 
 ANSWERS = ['align before.json after.json -o answers/a.csv -o answers/a.json -o answers/a.npz -o answers/a.mp4 -o answers/a.html -o answers/a.png', 'align before.json after.json -q', 'embed file.json twice/file.json -o answers/names.npz', 'transfer before.json --labels reference.csv far.npz -o answers/far', 'align before.json after.json poses/*.json -o answers/many.csv -o answers/many.mp4',
     'embed before.json after.json -o answers/z.npz -o answers/z.csv -o answers/z.json', 'convert bare.csv -o answers/bare.csv', 'convert bare.csv -o answers/bare30.csv --fps 30 --size 640x480', 'retrieve after.json before.json poses/*.json --frame 60 -k 3', 'retrieve before.json before.json poses/*.json --frame 30 -k 2 --format coco',
     'convert before.json -o answers/b25.json --joints body25', 'convert answers/b25.json -o answers/back.csv --joints coco17', 'convert poses -o answers/all.npz', 'score arm.json good/*.json -o answers/s.csv -o answers/s.json -o answers/s.html', 'view poses.json --video film.mp4 -o answers/v.mp4 -o answers/v.png -o answers/v.html'
+    , 'align deep.npz before.json -o answers/deep.csv', 'view deep.npz -o answers/deep.png', 'align before.json after.json --yaw 10 -o answers/yaw.csv', 'align before.json "größe 動画.json" -o answers/letters.png', 'score good/g0.json good -o answers/self.json', 'embed multi.json -o answers/multi.npz', 'embed multi.json#swim -o answers/swim.npz', 'transfer refs --labels refs before.json -o answers/two', 'convert before.json -o answers/again', 'convert after.json -o answers/again --force', 'view good/../before.json -q -o answers/view.png'
     ] + [f'transfer before.json --labels reference.csv after.json poses/*.json -o answers/{f} --to {f}' for f in FORMATS]
 example = lambda text: re.search(r'Example:\n +skelalign (.*)', text)[1]
 as_run = lambda line: line + ' --steps 2' * line.startswith('train')
@@ -166,6 +173,31 @@ def test_transfer(answers, format):
     for clip, rows in t.groupby('clip'):
         phases, said = read_segments(d/format/f'{clip}{SUFFIX[format]}', 30, len(rows)); assert [said[p] for p in phases] == list(rows.label)
     slow = t[t['clip'] == 'after']; assert np.mean(slow.label == np.array(NAMES)[slower(LIFTS[0]).phases]) > .8 and slow.confidence.between(0, 1).all()
+
+def test_several_references_vote(answers):
+    "What the command writes is what the library says; labels lie beside the poses, one file named otherwise than the other."
+    from skelalign.alignment import transfer_labels
+    from skelalign.people import read_clip
+    d, _ = answers; t = pd.read_csv(d/'two'/'confidence.csv', keep_default_na=False); refs = [replace(read_clip(d.parent/'refs'/f'r{i}.json'), phases=LIFTS[3 + i].phases) for i in (0, 1)]
+    phases, sure = transfer_labels(refs, [read_clip(d.parent/'before.json')])[0]; assert list(t.label) == [NAMES[p] for p in phases]; np.testing.assert_allclose(t.confidence, sure, atol=1e-5)
+    alone = transfer_labels(refs[:1], [read_clip(d.parent/'before.json')])[0][0]; assert (alone != phases).any(), 'the second reference counts'
+
+def test_3d_is_looked_at_from_the_front(answers):
+    from skelalign.alignment import align
+    from skelalign.people import read_clip
+    d, found = answers; notes = {l.split()[1]: found[l][2] for l in ANSWERS if 'deep' in l or 'yaw' in l}; t = pd.read_csv(d/'deep.csv'); want = align(read_clip(d.parent/'deep.npz', yaw=0), read_clip(d.parent/'before.json'))
+    np.testing.assert_allclose(t.frame_b, want.partner, atol=1e-4); assert 'from the front' in notes['deep.npz'] and 'before: is in 2D, so --yaw does not turn it' in notes['before.json'] and (d/'deep.png').exists()
+
+def test_two_videos_in_one_file(answers):
+    d, _ = answers; z, one = np.load(d/'multi.npz'), np.load(d/'swim.npz'); assert list(z) == ['dive', 'swim'] and list(one) == ['swim'] and np.array_equal(z['swim'], one['swim']) and z['dive'].shape == (len(LIFTS[0]), 128)
+    np.testing.assert_allclose(z['dive'], z['swim'], atol=1e-5)
+
+def test_nobody_is_compared_with_himself(answers):
+    d, found = answers; line = next(l for l in ANSWERS if 'self' in l); assert json.loads((d/'self.json').read_text())['references'] == ['g1', 'g2', 'g3'] and 'g0: is among the others, too' in found[line][2]
+
+def test_names_in_any_letters(answers): _, found = answers; assert 'note' not in next(found[l][2] for l in ANSWERS if 'letters' in l)
+
+def test_force_replaces_what_it_wrote(answers): d, _ = answers; assert len(list((d/'again').iterdir())) == 2 * len(LIFTS[0]) # of the second run alone
 
 def test_retrieve(answers):
     d, found = answers

@@ -53,6 +53,31 @@ def test_what_is_known_beside_the_points(good):
     assert read_poses(good['mmpose']).frames.tolist() == [1, 2, 3, 4] and read_poses(good['openpose_one']).frames.tolist() == [0] and read_poses(good['ultralytics_labels'], frame_size=SIZE).frames.tolist() == [1, 2, 3, 4]
     assert read_poses(good['penn']).joint_set.name == 'penn13' and (read_poses(good['openpose']).track == -1).all()
 
+def _coco(names, **fields): # a person in each image; who is x pixels to the right comes from image x
+    images = [dict(id=i, file_name=n) | {k: v[i] for k, v in fields.items()} for i, n in enumerate(names)]; kp, _ = person('coco17')
+    return dict(images=images, annotations=[dict(id=i, image_id=i, category_id=1, keypoints=np.concatenate([kp[0] + [i, 0], np.ones((17, 1)) * 2], 1).ravel().tolist()) for i in range(len(names))])
+def _plain(doc): return [dict(image_id=i['file_name'], category_id=1, keypoints=a['keypoints'][:2] + [.9] + a['keypoints'][3:]) | {k: i[k] for k in ('video_id', 'vid_id') if k in i} for i, a in zip(doc['images'], doc['annotations'])]
+WOVEN = ['d/a/1.jpg', 'd/b/1.jpg', 'd/a/2.jpg', 'd/b/2.jpg']
+SEVERAL = dict(folders=lambda: _coco(WOVEN), windows=lambda: _coco([n.replace('/', '\\') for n in WOVEN]), video_id=lambda: _coco([f'{i}.jpg' for i in range(4)], video_id=['a', 'b'] * 2), vid_id=lambda: _coco(WOVEN, vid_id=[7, 8, 7, 8]) | dict(videos=[dict(id=7, name='a'), dict(id=8, name='b')]),
+    results=lambda: _plain(_coco(WOVEN)), results_field=lambda: _plain(_coco(['1.jpg', '1.jpg', '2.jpg', '2.jpg'], video_id=['a', 'b'] * 2)), named=lambda: {n: [dict(keypoints=a['keypoints'])] for n, a in zip(WOVEN, _coco(WOVEN)['annotations'])}, prefix=lambda: _coco(['a_1.jpg', 'b_1.jpg', 'a_2.jpg', 'b_2.jpg']),
+    notes=lambda: (doc := _coco([f'{i}.jpg' for i in range(4)])) | dict(annotations=[a | dict(video_id='ab'[i % 2]) for i, a in enumerate(doc['annotations'])]), wrapped=lambda: dict(results=_plain(_coco(WOVEN))))
+
+@pytest.mark.parametrize('case', SEVERAL)
+def test_videos_are_never_woven(case, tmp_path):
+    "Two videos of two frames, frame by frame in turn: refused together, read by name, all read by read_clips."
+    from skelalign.people import read_clips
+    f = _json(tmp_path/'poses.json', SEVERAL[case]()); a, b = ('a_', 'b_') if case == 'prefix' else 'ab'; text = said(f); assert f'it holds 2 videos ({a}, {b}), expected one of them behind its name, as in poses.json#{a}' in text
+    first, second = contents(f); assert (first, second) == (f'{f}#{a}', f'{f}#{b}')
+    with pytest.raises(ValueError, match='poses.json: it holds 2 videos'): read_poses(f'{f}#nix')
+    for i, path in enumerate((first, second)): p = read_poses(path); assert len(p) == 2 and p.score.shape[1] == 1 and np.allclose(np.diff(p.keypoints[:, 0], axis=0)[..., 0], 2, atol=1e-3) and np.allclose(p.keypoints[0, 0, :, 0] - read_poses(first).keypoints[0, 0, :, 0], i, atol=1e-3)
+    with warnings.catch_warnings(): warnings.simplefilter('ignore'); assert [(c.id, len(c)) for c in read_clips(f)] == [(a, 2), (b, 2)] == [(c.id, len(c)) for c in read_clips(tmp_path)]
+
+@pytest.mark.parametrize('names', [['1.jpg', '2.jpg', '3.jpg'], ['v/1.jpg', 'v/2.jpg', 'v/3.jpg'], ['1/rgb.png', '2/rgb.png', '3/rgb.png'], ['2024-01-01_12-00-59.jpg', '2024-01-01_12-01-00.jpg', '2024-01-01_12-02-00.jpg'], ['a1.jpg', 'b2.jpg', 'c3.jpg']])
+def test_one_video_stays_one(names, tmp_path): assert len(read_poses(_json(tmp_path/'a.json', _coco(names)))) == 3 == len(read_poses(_json(tmp_path/'b.json', _coco(names, video_id=[4, 4, 4])))) == len(read_poses(_json(tmp_path/'c.json', _plain(_coco(names)))))
+
+@pytest.mark.parametrize('head', [b'\0\0\0 ftypisom', b'\x1aE\xdf\xa3', b'RIFF1234AVI LIST', b'\x89PNG\r\n', b'\xff\xd8\xff\xe0'])
+def test_a_film_is_called_one(head, tmp_path): f = tmp_path/'film.mp4'; f.write_bytes(head + bytes(99)); assert 'it is a film or a picture, expected the joints that a pose estimator has found in it' in said(f)
+
 def test_a_joint_set_that_is_said(good):
     assert read_poses(good['openpose'], 'openpose:body25b').joint_set.name == read_poses(good['openpose'], 'body25b').joint_set.name == 'body25b'
     assert np.array_equal(read_poses(good['openpose'], 'body25b').keypoints, read_poses(good['openpose']).keypoints)
@@ -177,7 +202,7 @@ def test_fuzz_bytes(good, tmp_path_factory, name, at, cut, put):
     else: inner = out; shutil.copy(path, out)
     data = inner.read_bytes(); i = int(at * len(data)); inner.write_bytes(data[:i] + put + data[i + cut:]); said(out)
 
-KEYS = st.sampled_from(['people', 'instances', 'keypoints', 'frame_id', 'image_id', 'pose_keypoints_2d', 'keypoint_scores', 'annotations', 'images', 'id', 'width', 'height', 'x', 'y', 'visibility', 'track_id', 'idx', 'categories', 'meta_info', 'instance_info', 'predictions', 'frames', 'file_name', 'info', 'fps', 'hand_left_keypoints_2d', 'landmarks', 'odd'])
+KEYS = st.sampled_from(['people', 'instances', 'keypoints', 'frame_id', 'image_id', 'pose_keypoints_2d', 'keypoint_scores', 'annotations', 'images', 'id', 'width', 'height', 'x', 'y', 'visibility', 'track_id', 'idx', 'categories', 'meta_info', 'instance_info', 'predictions', 'frames', 'file_name', 'info', 'fps', 'hand_left_keypoints_2d', 'landmarks', 'odd', 'video_id', 'vid_id', 'videos'])
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-3, 700), st.floats(allow_nan=False), st.text(max_size=4), st.lists(st.floats(0, 500), min_size=51, max_size=51))
 @settings(few, max_examples=200)
 @given(st.recursive(LEAVES, lambda v: st.one_of(st.lists(v, max_size=4), st.dictionaries(KEYS, v, max_size=4)), max_leaves=25))

@@ -1,12 +1,13 @@
 "The runner end to end: what is refused, what is redone, what survives a kill, and that reports come from their csv alone."
-import io, json, os, shutil, signal, subprocess, sys, time
+import io, json, os, re, shutil, signal, subprocess, sys, time
+from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 import numpy as np, pandas as pd, pytest
 from skelalign import reports, runs
 from skelalign.reports import index_md, main, make, markdown, save
-from skelalign.summary import png_bytes, with_means
-from skelalign.runs import read_record, run_grid
+from skelalign.summary import csv_text, png_bytes, with_means
+from skelalign.runs import BASE, read_record, run_grid
 from gates import ROOT
 
 DATA = dict(n_train=4, n_val=3)
@@ -170,12 +171,27 @@ def test_a_table_with_its_own_factors(home):
     text = markdown(save('toy', df, home/'reports'/'quick'))
     assert '`clock missing=20`' in text and len(df[df.seed == 0]) == 2 * len(df[(df.seed == 0) & (df.missing == 0)])
 
+@pytest.mark.parametrize('damage, says', [(lambda t: '', 'is not a table'), (lambda t: t.replace('0,clock', '0,"clock', 1) + '"' * (t.count('"') % 2 == 0), 'is not a table|has no number as value in line'), (lambda t: '<<<<<<< HEAD\n' + t, 'is not a table|has no column'),
+    (lambda t: t.replace('metric', 'metrics', 1), "has no column 'metric'"), (lambda t: t[:t.rfind('simulated') + 30], 'has no number as value in line'), (lambda t: t + '=======\n', 'has no number as value in line')])
+def test_a_damaged_csv_is_named(home, capsys, damage, says):
+    table(home, 'toy', 'pass', quick={}); out = home/'reports'/'quick'; csv = save('toy', run_grid(GRID[:2], out), out); csv.write_text(damage(csv.read_text()))
+    with pytest.raises(ValueError, match=f'toy.csv ({says})'): markdown(csv)
+    with pytest.raises(SystemExit) as stop: main(['--list'])
+    assert stop.value.code == 2 and (err := capsys.readouterr().err).count('\n') == 1 and 'toy.csv' in err
+
+@pytest.mark.parametrize('text', ['', '{}', '[]', 'null', '{"inputs": "x"}'])
+def test_a_damaged_stamp_is_no_stamp(home, text):
+    stamp = reports._stamp_file('toy', 'quick', home); stamp.parent.mkdir(parents=True); stamp.write_text(text)
+    assert not reports._unchanged('toy', 'x', 'quick', home)
+
 COMMITTED = sorted((ROOT/'reports').glob('*/*.csv'))
 PINS = dict(line.split('==') for line in (ROOT/'constraints.txt').read_text().splitlines() if '==' in line)
 def test_nothing_is_shown_without_a_csv():
     shown = [f for f in (ROOT/'reports').glob('*/*') if f.suffix in ('.md', '.png')]
     assert shown and [f.name for f in shown if not f.with_suffix('.csv').exists()] == [] and {f.with_suffix('.csv') for f in shown} == set(COMMITTED)
     assert {f for f in (ROOT/'reports').rglob('*.md')} - set(shown) == {ROOT/'reports'/'README.md'} and (ROOT/'reports'/'README.md').read_text() == index_md(ROOT)
+    found = (ROOT/'reports'/'README.md').read_text().partition('## What we found')[2].partition('## All tables')[0]; words = re.sub(r'\]\([^)]*\)|[|]|---', ' ', found).split()
+    assert 100 < len(words) <= 350, f'half a page, not {len(words)} words'
 
 @pytest.mark.parametrize('csv', COMMITTED, ids=lambda f: f'{f.parent.name}/{f.name}')
 def test_committed_reports_are_what_their_csv_says(csv):
@@ -185,6 +201,42 @@ def test_committed_reports_are_what_their_csv_says(csv):
     if all(version(p) == PINS[p] for p in ('matplotlib', 'pillow', 'numpy', 'pandas')): assert old == new, f'{csv.stem}.png is not what its csv draws'
     else: old, new = imread(io.BytesIO(old)), imread(io.BytesIO(new)); assert old.shape == new.shape and np.abs(old - new).mean() < .02, 'the same picture; other versions may move an edge'
     assert with_means(pd.read_csv(csv, keep_default_na=False)).value.notna().all()
+
+def told_by_records(csv, runs_of=None):
+    "The csv again, from the records that its rows name; of its own it gives only the label of each run, and which protocols it shows."
+    df, folder = pd.read_csv(csv, keep_default_na=False, dtype=dict(run=str), low_memory=False), Path(runs_of or csv.parent)/'runs'
+    def record(pattern):
+        found = list(folder.glob(pattern)); assert len(found) == 1, f'{csv.name} stands on {pattern}, of which there are {len(found)}'
+        whole = json.loads(found[0].read_text()); assert runs._sealed(whole) == whole, f'{found[0].name} is not whole'; return whole
+    columns = [c for c in df if c not in ('against', 'low', 'high')]; factors = [c for c in columns if c not in (*BASE, 'target', 'run', 'device', 'versions')]
+    tables, shown, rows = [], df[df.run != ''], []
+    for key in dict.fromkeys(shown[['run', 'seed', *factors]].itertuples(index=False, name=None)):
+        r = record(f'*-{key[0]}.json'); r = dict(by_clip=defaultdict(dict)) | r; assert runs.fingerprint(r['identity'], 8) == key[0]  # records of old have no clips
+        rows += runs._rows({k: r['identity'][k] for k in ('dataset', 'action', 'method')} | dict(seed=key[1], factors=dict(zip(factors, key[2:]))), r)
+    if rows: again = pd.DataFrame(rows); tables += [with_means(again[again.protocol.isin(shown.protocol)][[*columns, 'by_clip']])]
+    if len(measured := df[df.protocol.isin(['embedding@full', 'one thread'])]):                   # of the tables cost and speed
+        name = lambda r: f'cost-{r.method}-{(r.attention or r.drawing).replace(" ", "_")}' if r.protocol == 'embedding@full' else f'speed-{r.method}'
+        for m, rows_of in measured.groupby(measured.apply(name, axis=1)): assert set(rows_of.metric) == set(record(f'measured-{m}.json')['result']) - {'apart'}, f'{csv.name} lacks rows of {m}'
+        tables += [measured.assign(value=[record(f'measured-{name(r)}.json')['result'][r.metric] for r in measured.itertuples()])]
+    whole = pd.concat(tables).fillna(dict(against=''))[list(df)] if len(tables) > 1 else tables[0]
+    for c in ('low', 'high'):
+        if c in whole: whole[c] = pd.to_numeric(whole[c])
+    return csv_text(whole.sort_values([c for c in whole if c not in ('value', 'low', 'high')]) if rows else whole)
+
+@pytest.mark.parametrize('csv', COMMITTED, ids=lambda f: f'{f.parent.name}/{f.name}')
+def test_committed_tables_are_what_their_records_give(csv):
+    "Every number, every mean, every comparison, and none that is missing."
+    old, new = csv.read_text().splitlines(), told_by_records(csv).splitlines()
+    if not all(version(p) == PINS[p] for p in ('numpy', 'pandas', 'scipy')): # other versions may draw other resamples
+        same = lambda lines: pd.read_csv(io.StringIO('\n'.join(lines)), keep_default_na=False).drop(columns=['low', 'high'], errors='ignore'); pd.testing.assert_frame_equal(same(old), same(new)); return
+    assert old == new, f'{csv.name}: {len(set(new) - set(old))} lines that the records give are not in it, {len(set(old) - set(new))} lines in it are not of the records; the first: {next(iter([l for l in new if l not in set(old)] + [l for l in old if l not in set(new)]), "another order")}'
+
+def test_every_quick_record_is_in_a_table():
+    "So no run is left out of the csv that asked for it."
+    quick = [pd.read_csv(f, keep_default_na=False, dtype=dict(run=str)) for f in COMMITTED if f.parent.name == 'quick']; there = [f.stem for f in (ROOT/'reports'/'quick'/'runs').glob('*.json')]
+    named = {r for df in quick for r in df.run}; kernels = {m for df in quick for m in df[df.protocol == 'one thread'].method}; prices = sum((df[df.protocol == 'embedding@full'].metric == 'gflops').sum() for df in quick)
+    left = [r for r in there if not r.startswith('measured-') and r.rsplit('-', 1)[1] not in named]; assert not left, f'no table of reports/quick names {left}: remove these records, or make their table'
+    assert {r.removeprefix('measured-speed-') for r in there if r.startswith('measured-speed-') and 'training_step' not in r} == kernels and sum(r.startswith('measured-cost-') for r in there) == prices
 
 # --- the command, in kernels of its own
 def test_the_command(home, capsys):
