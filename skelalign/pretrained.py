@@ -19,11 +19,11 @@ from .joints import convert
 from .simulate import CHANNELS, TABLES, Action, People, Sensor, key_poses, look, move, observe, pose
 from .fusion import build_encoder
 from .baselines import resolve
-from .training import _save, _start, fit_method
+from .training import Embedder, _save, _start, fit_method
 
 # %% auto #0
-__all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'random_action', 'random_takes', 'Model', 'save_pretrained',
-           'from_pretrained', 'train_shipped', 'begin', 'weights_hash', 'fit_own']
+__all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'BEST', 'random_action', 'random_takes', 'Model', 'save_pretrained',
+           'from_pretrained', 'train_shipped', 'begin', 'weights_hash', 'fit_best', 'fit_own']
 
 # %% ../nbs/38_pretrained.ipynb #a9283549
 _POOL = np.concatenate([key_poses(a)[1] for a in TABLES])
@@ -153,9 +153,9 @@ def _filled(encoder: nn.Module, path: Path) -> nn.Module: # with the weights of 
     except Exception as e: raise ValueError(f'{path}: not the weights of the model that {_FILES[0]} beside it describes ({type(e).__name__}: {" ".join(str(e).split())[:120]})') from None # a damaged file can fail in any way
 
 # %% ../nbs/38_pretrained.ipynb #c43fd3ff
-def _lesson(takes, method='coordinates', flip=0., encoder={}, **optim): return dict(method=method, takes=takes, cameras=4, span=None, seed=0, overrides=dict(views=dict(pair='action', flip=flip), encoder=encoder, optim=optim))
+def _lesson(takes, method='coordinates', encoder={}, **optim): return dict(method=method, takes=takes, cameras=4, span=None, seed=0, overrides=dict(views=dict(pair='action', flip=0.), encoder=encoder, optim=optim))
 RECIPES = dict(general=_lesson(3000, steps=8000, batch=32), # name in SHIPPED -> what it was trained on, and how
-    causal=_lesson(1000, flip=.5, encoder=dict(ahead=0), steps=2500), heatmap=_lesson(2000, 'heatmap', steps=3000, batch=32))
+    causal=_lesson(3000, encoder=dict(ahead=0), steps=4000, batch=32), heatmap=_lesson(2000, 'heatmap', steps=3000, batch=32))
 
 def train_shipped(name: str, # in SHIPPED
                   checkpoint = None, # file to resume from
@@ -188,6 +188,23 @@ def weights_hash(name: str # in SHIPPED
     "Which weights a shipped model has."
     if name not in SHIPPED: raise ValueError(f'there is no shipped model {name!r}, expected one of {", ".join(SHIPPED)}')
     return hashlib.sha256((Path(str(files('skelalign')))/'weights'/name/_FILES[1]).read_bytes()).hexdigest()[:16]
+
+# %% ../nbs/38_pretrained.ipynb #85e48e39
+BEST = dict(method='coordinates', start='general', overrides=dict(across=dict(weight=.5), optim=dict(steps=1200))) # as a run of `runs.run_grid`
+
+def fit_best(clips: list, # SkeletonClips of penn13 in 2D; no labels are needed, but `action` says which clips show the same
+             seed: int = 0, # of views
+             steps: int = 1200, # of 16 clips; more for several actions at once
+             checkpoint = None, # .safetensors file: resumed from if it exists
+             progress: bool = True, # a bar
+             device: str|None = None # default: cuda if there is one
+            ) -> Embedder: # as of `fit_method`
+    "Train by the recipe that did best."
+    over = BEST['overrides'] | dict(optim=dict(steps=steps))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(checkpoint or f'{folder}/best.safetensors')
+        if not path.exists(): begin(from_pretrained(BEST['start']), BEST['method'], clips, path, seed, over)
+        return fit_method(BEST['method'], clips, seed=seed, overrides=over, checkpoint=path, progress=progress, device=device)
 
 # %% ../nbs/38_pretrained.ipynb #6ae11308
 _OWN = dict(views=dict(pair='action', flip=0.), optim=dict(steps=600, batch=16, lr=5e-4))
