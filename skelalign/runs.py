@@ -324,7 +324,7 @@ def _pool(runs: list, jobs: int): # workers that can read what the runs need
 # %% ../nbs/88_runs.ipynb #79b48bcf
 def _rows(run: dict, record: dict) -> list: # csv rows of one run
     made, log = record['made'], {m: record['log'][m] for m in COST if record['log'].get(m) is not None}
-    base = dict(dataset=run['dataset'], method=run['method'] + '+all' * (run['action'] == 'all'), seed=run['seed'])
+    base = dict(dataset=run['dataset'], method=run['method'] + '+start' * bool(run.get('start')) + '+all' * (run['action'] == 'all'), seed=run['seed'])
     last = run.get('factors', {}) | dict(run=fingerprint(record['identity'], 8), device=made['device'], versions=' '.join(f'{p} {made[p]}' for p in ('torch', 'numpy', 'scikit-learn')))
     trained = {'training@full': log} if record['log'].get('steps') else {}
     def clips(a, p, m): # (scores of the validation clips, weights), or None

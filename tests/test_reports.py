@@ -212,7 +212,7 @@ def told_by_records(csv, runs_of=None):
     tables, shown, rows = [], df[df.run != ''], []
     for key in dict.fromkeys(shown[['run', 'seed', *factors]].itertuples(index=False, name=None)):
         r = record(f'*-{key[0]}.json'); r = dict(by_clip=defaultdict(dict)) | r; assert runs.fingerprint(r['identity'], 8) == key[0]  # records of old have no clips
-        rows += runs._rows({k: r['identity'][k] for k in ('dataset', 'action', 'method')} | dict(seed=key[1], factors=dict(zip(factors, key[2:]))), r)
+        rows += runs._rows({k: r['identity'].get(k) for k in ('dataset', 'action', 'method', 'start')} | dict(seed=key[1], factors=dict(zip(factors, key[2:]))), r)
     if rows: again = pd.DataFrame(rows); tables += [with_means(again[again.protocol.isin(shown.protocol)][[*columns, 'by_clip']])]
     if len(measured := df[df.protocol.isin(['embedding@full', 'one thread'])]):                   # of the tables cost and speed
         name = lambda r: f'cost-{r.method}-{(r.attention or r.drawing).replace(" ", "_")}' if r.protocol == 'embedding@full' else f'speed-{r.method}'
