@@ -95,7 +95,7 @@ def _trace(step, n, m, out) -> tuple: # (P N) first and last frame of the second
     return low, high
 
 METHODS = dict(nearest=(), dtw=(np.inf,) * 3, open=(1, 1, np.inf), subsequence=(np.inf, 0, np.inf), drop=(1, 1, 1)) # name -> prices of a frame left out: at an end of the first clip, of the second, in between
-QUANTILE = .4 # of the table of distances: the unit of these prices
+QUANTILE = .2 # of the table of distances: the unit of these prices
 
 def _matches(d, n, m, method: str, quantile: float = QUANTILE) -> tuple: # (P N M) -> (P N) first and last partner; inf and -1 for none
     if method not in METHODS: raise ValueError(f'unknown method {method!r}, expected one of {", ".join(METHODS)}')
