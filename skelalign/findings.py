@@ -16,7 +16,7 @@ __all__ = ['TABLES', 'found']
 _HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged'))) # verdict on rivals -> verdict on the claim that a row beats them
 _WORST = [SAYS[i] for i in (3, 2, 4, 1, 0)] # of several rivals the first of these decides
 _PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'labelled right:', 'correspondence_error_ms': 'error in ms', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
-          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates, begun on simulated motion', 'heatmap': 'heatmaps', 'supervised': 'learning with labels'}
+          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'heatmap': 'heatmaps', 'supervised': 'learning with labels'}
 def _plain(name: str) -> str: return _PLAIN.get(name) or SHORT.get(name) or f'`{name}`'
 
 def _seen(T: dict, name: str) -> SimpleNamespace: # a table, asked on real data where it has some
@@ -76,7 +76,7 @@ def _heatmaps(T): # do heatmaps pay?
 
 def _begun(T): # does it help to have seen simulated people?
     word, said = _judge(_seen(T, 'main'), 'coordinates+start', ['coordinates'])
-    return 'A start on simulated motion helps on real film', _HOLDS[word], said
+    return 'The recipe that begins on simulated motion helps on real film', _HOLDS[word], said
 
 _NAMED = dict(missing='missing joints', limbs='missing limbs', sides='confused sides', noise='noisy joints', occlusion='a box in front', rate='a low frame rate')
 

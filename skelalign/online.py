@@ -36,12 +36,7 @@ def go_back(b, # (M,) how well what comes fits to each frame of the reference
             n: int = 1 # frames that went by
            ) -> np.ndarray: # the same, earlier
     "Backward step (Rabiner 1989, eq. 25), the transpose of `go_on`."
-    M = len(b)
-    for _ in range(n):
-        out = np.zeros(M)
-        for k, p in enumerate(STEPS[:M]): out[:M - k] += p * b[k:]
-        b = (1 - LOST) * out + LOST * b.mean()
-    return b
+    return go_on(b[::-1], n)[::-1]
 
 # %% ../nbs/39_online.ipynb #e891940a
 class Match(NamedTuple):

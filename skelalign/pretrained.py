@@ -19,11 +19,11 @@ from .joints import convert
 from .simulate import CHANNELS, TABLES, Action, People, Sensor, key_poses, look, move, observe, pose
 from .fusion import build_encoder
 from .baselines import resolve
-from .training import Embedder, _save, _start, fit_method
+from .training import Embedder, _save, _start, fit_method, load_checkpoint
 
 # %% auto #0
 __all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'BEST', 'random_action', 'random_takes', 'Model', 'save_pretrained',
-           'from_pretrained', 'train_shipped', 'begin', 'weights_hash', 'fit_best', 'fit_own']
+           'from_pretrained', 'train_shipped', 'begin', 'fit_begun', 'weights_hash', 'fit_best', 'fit_own']
 
 # %% ../nbs/38_pretrained.ipynb #a9283549
 _POOL = np.concatenate([key_poses(a)[1] for a in TABLES])
@@ -183,6 +183,20 @@ def begin(model: Model, # whose weights are begun with
     run = _start(config, clips, seed, torch.device('cpu')); run.model['encoder'].load_state_dict(model.encoder.state_dict()); _save(run, Path(checkpoint))
     return Path(checkpoint)
 
+# %% ../nbs/38_pretrained.ipynb #ff2963f1
+def fit_begun(model: Model, # whose weights are begun with
+              method: str, # as for `fit_method`
+              clips: list, # the same
+              checkpoint, # .safetensors file: gone on from if it is whole, else begun anew
+              seed: int = 0, # the same
+              overrides: dict|None = None, # the same
+              **options # progress, device
+             ) -> Embedder: # as of `fit_method`
+    "Train a method that begins with the encoder of a model."
+    try: load_checkpoint(checkpoint)
+    except ValueError: begin(model, method, clips, checkpoint, seed, overrides) # there is none, or a damaged one: `fit_method` alone would begin by chance
+    return fit_method(method, clips, seed=seed, overrides=overrides, checkpoint=checkpoint, **options)
+
 def weights_hash(name: str # in SHIPPED
                 ) -> str: # 16 hexadecimal digits
     "Which weights a shipped model has."
@@ -202,9 +216,7 @@ def fit_best(clips: list, # SkeletonClips of penn13 in 2D; no labels are needed,
     "Train by the recipe that did best."
     over = BEST['overrides'] | dict(optim=dict(steps=steps))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(checkpoint or f'{folder}/best.safetensors')
-        if not path.exists(): begin(from_pretrained(BEST['start']), BEST['method'], clips, path, seed, over)
-        return fit_method(BEST['method'], clips, seed=seed, overrides=over, checkpoint=path, progress=progress, device=device)
+        return fit_begun(from_pretrained(BEST['start']), BEST['method'], clips, checkpoint or f'{folder}/best.safetensors', seed, over, progress=progress, device=device)
 
 # %% ../nbs/38_pretrained.ipynb #6ae11308
 _OWN = dict(views=dict(pair='action', flip=0.), optim=dict(steps=600, batch=16, lr=5e-4))
@@ -224,6 +236,5 @@ def fit_own(clips: list, # SkeletonClips of the action, of any 2D joint set; no 
     known = random_takes(-(-len(own) // 2), 2, [seed, 77], joints=base.joint_set)
     overrides = dict(views=_OWN['views'], encoder=base.config['encoder'], optim=_OWN['optim'] | dict(steps=steps))
     with tempfile.TemporaryDirectory() as folder:
-        begun = begin(base, base.config['method'], own + known, Path(folder)/'begun.safetensors', seed, overrides)
-        found = fit_method(base.config['method'], own + known, seed=seed, overrides=overrides, checkpoint=begun, progress=progress, device=device)
+        found = fit_begun(base, base.config['method'], own + known, f'{folder}/begun.safetensors', seed, overrides, progress=progress, device=device)
     return Model(found.encoder.cpu(), found.config, base.joint_set, base.about | dict(own=dict(clips=len(own), steps=steps, seed=seed)))

@@ -12,9 +12,9 @@ import numpy as np, pandas as pd, torch
 from .clip import write_atomic
 from .datasets import DATASETS, load
 from .baselines import CONTROLS
-from .training import resolve, fit_method, load_checkpoint
+from .training import resolve, fit_method
 from .transfer import describe, judge_all
-from .pretrained import begin, from_pretrained, weights_hash
+from .pretrained import fit_begun, from_pretrained, weights_hash
 from .results import BASE
 from .executors import dask_executor, local_executor
 
@@ -185,12 +185,8 @@ def fit_run(run: dict # as for `identify`
     if run['method'] in CONTROLS: return fit_method(run['method'], clips, **args)
     weights = _weights(run); weights.parent.mkdir(parents=True, exist_ok=True)
     if _too_old(weights): weights.unlink()
-    if run.get('start') and not _whole(weights): begin(from_pretrained(run['start']), run['method'], clips, weights, args['seed'], args['overrides'])
+    if run.get('start'): return fit_begun(from_pretrained(run['start']), run['method'], clips, weights, **args)
     return fit_method(run['method'], clips, checkpoint=weights, **args) # a damaged file is put aside there, with a warning
-
-def _whole(weights: Path) -> bool: # whether a training can go on from them
-    with contextlib.suppress(ValueError): return bool(load_checkpoint(weights))
-    return False
 
 def say(sentence: str): # goes to stderr
     "Tell the user."
