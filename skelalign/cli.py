@@ -5,232 +5,119 @@
 # %% ../nbs/44_cli.ipynb #47a8135c
 from __future__ import annotations
 import os, re, sys, warnings
-from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
 import typer
+from .files import (
+    alignment_arrays, alignment_record, alignment_table, all_but, clip_paths, deviation_arrays, deviation_table, deviation_words,
+    frame_index, free, free_folder, hit_table, label_table, number, put, read_all, read_one, targets, timeline, vector_table,
+    write_csv, write_figure, write_json, write_npz)
+from .terminal import (
+    Force, Format, Fps, Gap, Method, Model, Out, Person, Quiet, Size, Video, Yaw,
+    argument, ending, loud, many, notes, option, parts, reading, say)
 
 # %% auto #0
-__all__ = ['Out', 'Format', 'Person', 'Fps', 'Gap', 'Size', 'Yaw', 'Video', 'Model', 'Method', 'Force', 'Quiet', 'app', 'embed',
-           'align', 'transfer', 'retrieve', 'score', 'train', 'convert', 'view', 'main']
+__all__ = ['app', 'Version', 'To', 'Tier', 'Unit', 'Labels', 'LabelFolder', 'K', 'Joints', 'PoseOut', 'embed', 'align',
+           'transfer', 'retrieve', 'score', 'train', 'convert', 'view', 'main']
 
-# %% ../nbs/44_cli.ipynb #4341a462
-def _anchor(path: Path) -> Path: # the nearest folder above that exists
-    return next(p for p in path.absolute().parents if p.exists())
-
-def _free(path: Path, force: bool) -> Path: # ValueError if nothing can be put there
-    anchor = _anchor(path)
-    if not anchor.is_dir(): raise ValueError(f'{path}: {anchor} is a file, expected a folder')
-    if not os.access(anchor, os.W_OK | os.X_OK): raise ValueError(f'{path}: the folder {anchor} cannot be written to')
-    if path.exists() and not force: raise ValueError(f'{path}: exists already; --force writes over it')
-    return path
-
-def _folder(path: Path, ours: str, force: bool) -> Path: # the same for a whole folder, which is never written over if anything in it has another name than ours
-    strange = [f.name for f in sorted(path.iterdir()) if not re.fullmatch(ours, f.name)] if path.is_dir() else []
-    if strange: raise ValueError(f'{path}: holds {strange[0]}, which nothing here writes and --force does not remove; expected a new folder')
-    return _free(path, force)
-
-def _targets(out: list, kinds: tuple, force: bool) -> list: # paths whose endings are among the kinds, all free
-    for p in out:
-        if p.suffix.lower() not in kinds: raise ValueError(f'{p}: cannot be written, expected a name that ends in {", ".join(kinds[:-1])} or {kinds[-1]}')
-        if p.is_dir(): raise ValueError(f'{p}: is a folder, expected the name of a file')
-    if len(set(out)) < len(out): raise ValueError(f'{max(out, key=out.count)}: is named twice, expected one name for each file')
-    return [_free(p, force) for p in out]
-
-# %% ../nbs/44_cli.ipynb #6a93f874
-def _put(jobs: dict): # path -> function of a temporary path: all are written, then all are moved to their places
-    import tempfile
-    with ExitStack() as stack:
-        done = []
-        for path, write in jobs.items():
-            stage = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='.skelalign-', dir=_anchor(path)))); done.append((stage, path))
-            try: write(stage/path.name)
-            except (ValueError, OSError) as e: # what is said is about the file that was asked for
-                if str(stage) not in str(e): raise
-                raise ValueError(str(e).replace(str(stage/path.name), str(path))) from e
-        for stage, path in done:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir(): path.rename(stage/'before') # goes with the stage
-            os.replace(stage/path.name, path)
-
-# %% ../nbs/44_cli.ipynb #9e5f2324
-def _o(kind, words: str, *flags, **more): return Annotated[kind, typer.Option(*flags, help=words, **more)]
-
-Out = _o(list[Path], 'File to write; its ending says what it holds. May be given several times.', '-o', '--out', metavar='FILE', show_default=False)
-Format = _o(str, 'Format of the pose files, default: found from their content (openpose, coco, mediapipe ...).', metavar='NAME')
-Person = _o(str, 'Who, where there are several people: longest, largest, central, moving, first, or the number of a track.', metavar='RULE')
-Fps = _o(float|None, 'Frames a second, where the file does not say.', metavar='RATE', show_default=False)
-Gap = _o(int, 'Longest gap, in frames, over which missing joints are drawn by a straight line.', metavar='FRAMES', min=0)
-Size = _o(str, 'Width and height of the picture in pixels, such as 1920x1080, where the file does not say.', metavar='WxH')
-Yaw = _o(float|None, 'For poses in 3D: degrees from the front from which they are looked at.', metavar='DEGREES', show_default=False)
-Video = _o(Path|None, 'The film of the poses, or a folder of films named as the pose files are: it is shown under the skeletons and gives the frame rate.', metavar='PATH', show_default=False)
-Model = _o(str, 'Model: general, causal, or a folder that `skelalign train` wrote.', metavar='NAME')
-Method = _o(str, 'How frames are matched: open (ends may be left out), dtw, subsequence (A is a part of B), drop (any frame may be left out), nearest.', metavar='NAME')
-Force = _o(bool, 'Write over files that exist.', '--force', show_default=False)
-Quiet = _o(bool, 'No progress, no notes, no summary: nothing but what goes wrong.', '-q', '--quiet', show_default=False)
-
-# %% ../nbs/44_cli.ipynb #10375341
-def _reading(format: str, person: str, fps, gap: int, size: str, yaw) -> dict: # arguments of read_clip
-    if size and not re.fullmatch(r'[1-9]\d*x[1-9]\d*', size): raise ValueError(f'--size {size}: expected width and height in pixels, such as 1920x1080')
-    if yaw is not None and not abs(yaw) <= 360: raise ValueError(f'--yaw {yaw:g}: expected degrees from -360 to 360')
-    return dict(format=format, person=person, fps=fps, most=gap, frame_size=tuple(map(int, size.split('x'))) if size else None, yaw=yaw)
-
-def _flat(clip, yaw, size): # as a camera sees it
-    from skelalign.people import seen_from
-    if clip.keypoints.shape[-1] == 2 and yaw is not None: warnings.warn(f'{clip.id}: is in 2D, so --yaw does not turn it')
-    if clip.keypoints.shape[-1] == 2: return clip
-    if yaw is None: warnings.warn(f'{clip.id}: is in 3D, so it is looked at from the front, along z; --yaw looks from another side')
-    return seen_from(clip, yaw or 0., size or (640, 480))
-
-def _clips(paths, read: dict, video=None, deep: bool = False) -> list: # SkeletonClips of files, folders and patterns, each with a name of its own; deep: what is in 3D may stay so
-    from dataclasses import replace
-    from skelalign.people import read_clip, read_clips
-    if video is not None and not video.exists(): raise FileNotFoundError(f'{video}: there is no such film or folder of films')
-    paths = [paths] if isinstance(paths, (str, Path)) else paths
-    if video is None or video.is_dir(): clips = read_clips([str(p) for p in paths], videos=video, **read | dict(yaw=None))
-    elif len(paths) == 1: clips = [read_clip(paths[0], video=video, **read | dict(yaw=None))]
-    else: raise ValueError(f'{video}: is one film for {len(paths)} pose files, expected a folder of films')
-    if not deep or read['yaw'] is not None: clips = [_flat(c, read['yaw'], read['frame_size']) for c in clips]
-    seen = {}
-    for i, c in enumerate(clips):
-        n = seen[c.id] = seen.get(c.id, 0) + 1
-        if n > 1 or not c.id: clips[i] = replace(c, id=f'{c.id or "clip"}-{n}')
-    return clips
-
-# %% ../nbs/44_cli.ipynb #7438eddd
-def _clip(path, read: dict, video=None): # one SkeletonClip
-    clips = _clips(path, read, video)
-    if len(clips) != 1: raise ValueError(f'{path}: holds {len(clips)} clips ({", ".join(c.id for c in clips[:3])}{" ..." * (len(clips) > 3)}), expected one' + f', as in {path}#{clips[0].id}' * Path(path).is_file())
-    return clips[0]
-
-def _parts(clips: list, words: str): # some at a time, with a bar if it takes long
-    from tqdm import tqdm
-    with tqdm(total=len(clips), desc=words, delay=2, leave=False, disable=bool(os.environ.get('TQDM_DISABLE'))) as bar:
-        for i in range(0, len(clips), 32): yield clips[i:i + 32]; bar.update(len(clips[i:i + 32]))
-
+# %% ../nbs/44_cli.ipynb #b9de9ec4
 @lru_cache
-def _shipped(name: str): from skelalign.pretrained import from_pretrained; return from_pretrained(name)
+def _shipped(name: str):
+    from skelalign.pretrained import from_pretrained
+    return from_pretrained(name)
 
 def _model(name: str): # of a folder, or a shipped one
     from skelalign.pretrained import SHIPPED, from_pretrained
     return _shipped(name) if name in SHIPPED else from_pretrained(name)
 
-def _number(x: float): return int(x) if x == int(x) else float(round(x, 4)) # of a frame
-def _whole(x): return x.astype(int) if (x % 1 == 0).all() else x # frame numbers
-def _frame(clip, number: float) -> int: # index of the frame that the file calls so
-    import numpy as np
-    at = int(np.abs(clip.time - number).argmin())
-    if not abs(clip.time[at] - number) <= .5: raise ValueError(f'frame {number:g} is not in clip {clip.id}, expected {_number(clip.time[0])} to {_number(clip.time[-1])}')
-    return at
-
-# %% ../nbs/44_cli.ipynb #6e7816ce
-def _others(clip, clips: list) -> list: # a pattern may name the clip itself, too
-    import numpy as np
-    others = [c for c in clips if not np.array_equal(c.keypoints, clip.keypoints)]
-    if not others: raise ValueError(f'{clip.id}: is the only clip, expected others beside it')
-    if len(others) < len(clips): warnings.warn(f'{clip.id}: is among the others, too, and left out there')
-    return others
-
-def _say(quiet: bool, text: str): # a summary, for people
-    if not quiet: print(text)
-def _many(n: int, word: str) -> str: return f'{n} {word}' + 's' * (n != 1)
-
-def _csv(table, path=None): # DataFrame -> file, or the terminal
-    text = table.to_csv(index=False, lineterminator='\n', float_format='%.8g')
-    sys.stdout.write(text) if path is None else path.write_text(text, encoding='utf-8')
-
-def _json(value, path): # NaN and arrays of numpy become null and lists
-    import json, numpy as np
-    def plain(v):
-        if isinstance(v, dict): return {str(k): plain(x) for k, x in v.items()}
-        if isinstance(v, (list, tuple, np.ndarray)): return [plain(x) for x in v]
-        v = v.item() if isinstance(v, np.generic) else v
-        return None if isinstance(v, float) and not np.isfinite(v) else round(v, 6) if isinstance(v, float) else v
-    path.write_text(json.dumps(plain(value), ensure_ascii=False), encoding='utf-8')
-
-def _npz(arrays: dict, path): # as np.savez does, but a clip may have any name
-    import zipfile, numpy as np
-    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as z:
-        for name, value in arrays.items():
-            with z.open(f'{name}.npy', 'w', force_zip64=True) as f: np.lib.format.write_array(f, np.asarray(value), allow_pickle=False)
-
-# %% ../nbs/44_cli.ipynb #2d7d1aee
-def _figure(draw, path): # draw() makes a figure
-    import matplotlib
-    if 'matplotlib.pyplot' not in sys.modules: matplotlib.use('agg') # a picture for a file needs no window
-    import matplotlib.pyplot as plt
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'Glyph') # names in letters that the font lacks
-        fig = draw(); fig = getattr(fig, 'figure', fig); fig.savefig(path, dpi=110, bbox_inches='tight'); plt.close(fig)
-
 def _answer(out: list, writers: dict, table, quiet: bool): # files of -o, or the table on the terminal
-    if not out: return _csv(table())
-    _put({p: writers[p.suffix.lower()] for p in out})
-    for p in out: _say(quiet, f'written: {p}')
+    if not out: return write_csv(table())
+    put({path: writers[path.suffix.lower()] for path in out})
+    for path in out: say(quiet, f'written: {path}')
 
 # %% ../nbs/44_cli.ipynb #03da4b3f
-app = typer.Typer(name='skelalign', add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110),
-                  help='Put performances in step, from files of joints: align, label, search, compare and show them.',
-                  epilog='\b\nExit codes: 0 done, 2 something that was given is wrong, 1 a defect of skelalign, 130 stopped by ctrl-C.\nOnly with code 0 is anything written. --debug, anywhere, shows where an error comes from.')
+app = typer.Typer(
+    name='skelalign', add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110),
+    help='Put performances in step, from files of joints: align, label, search, compare and show them.',
+    epilog='\b\nExit codes: 0 done, 2 something that was given is wrong, 1 a defect of skelalign, 130 stopped by ctrl-C.\n'
+           'Only with code 0 is anything written. --debug, anywhere, shows where an error comes from.')
 
 def _version(wanted: bool):
-    if wanted: from skelalign import __version__; print(f'skelalign {__version__}'); raise typer.Exit()
+    if wanted:
+        from skelalign import __version__
+        print(f'skelalign {__version__}')
+        raise typer.Exit()
+
+Version = option(bool, 'Show the version and exit.', '--version', callback=_version, is_eager=True)
 
 @app.callback()
-def _all(version: Annotated[bool, typer.Option('--version', help='Show the version and exit.', callback=_version, is_eager=True)] = False): pass
+def _all(version: Version = False): pass
 
-def _command(example: str, writes: str = ''): # the docstring is the help, `writes` says more about it
-    return lambda f: app.command(help=f'{f.__doc__}\n\n{writes}', short_help=f.__doc__, epilog=f'\b\nExample:\n  {example}')(f)
+def _command(example: str, writes: str): # the docstring is the help, `writes` says more about it
+    def add(f):
+        return app.command(help=f'{f.__doc__}\n\n{writes}', short_help=f.__doc__, epilog=f'\b\nExample:\n  {example}')(f)
+    return add
 
+# %% ../nbs/44_cli.ipynb #44218978
 @_command('skelalign embed poses/*.json -o vectors.npz', 'Writes csv (a row a frame), npz or json (an array a clip).')
-def embed(files: Annotated[list[str], typer.Argument(help='Pose files, folders of one recording, folders of such, patterns.', metavar='FILE', show_default=False)], # what is read
-          out: Out, format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+def embed(files: argument(list[str], 'Pose files, folders of one recording, folders of such, patterns.', 'FILE'), # what is read
+          out: Out, # npz, csv or json
+          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
           model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "A vector for every frame."
-    _targets(out, ('.npz', '.csv', '.json'), force)
-    import numpy as np, pandas as pd
+    targets(out, ('.npz', '.csv', '.json'), force)
     from skelalign.alignment import embed as vectors
-    clips = _clips(files, _reading(format, person, fps, gap, size, yaw)); net = _model(model); z = [q for some in _parts(clips, 'embedding') for q in vectors(some, net)]
-    def table(): return pd.concat([pd.DataFrame({'clip': c.id, 'frame': _whole(c.time), 'time': c.time / c.fps} | {f'z{i}': v for i, v in enumerate(q.T)}) for c, q in zip(clips, z)])
-    _answer(out, {'.csv': lambda p: _csv(table(), p), '.npz': lambda p: _npz({c.id: q for c, q in zip(clips, z)}, p),
-                  '.json': lambda p: _json({c.id: dict(fps=c.fps, frame=c.time, vectors=q) for c, q in zip(clips, z)}, p)}, table, quiet)
-    _say(quiet, f'{_many(len(clips), "clip")}, {_many(sum(map(len, clips)), "frame")}, {z[0].shape[1]} numbers each')
+    clips, net = read_all(files, reading(format, person, fps, gap, size, yaw)), _model(model)
+    z = [q for some in parts(clips, 'embedding') for q in vectors(some, net)]
+    def table(path): write_csv(vector_table(clips, z), path)
+    def arrays(path): write_npz({c.id: q for c, q in zip(clips, z)}, path)
+    def record(path): write_json({c.id: dict(fps=c.fps, frame=c.time, vectors=q) for c, q in zip(clips, z)}, path)
+    _answer(out, {'.csv': table, '.npz': arrays, '.json': record}, None, quiet)
+    say(quiet, f'{many(len(clips), "clip")}, {many(sum(map(len, clips)), "frame")}, {z[0].shape[1]} numbers each')
 
 # %% ../nbs/44_cli.ipynb #8c13a06a
-def _aligned(found) -> dict: # columns of one Alignment, a row for each frame of its first clip
-    import numpy as np
-    a, b, ok = found.a, found.b, np.isfinite(found.partner)
-    at = np.interp(np.where(ok, found.partner, 0), np.arange(len(b)), b.time)
-    return dict(frame_a=_whole(a.time), time_a=a.time / a.fps, frame_b=np.where(ok, at, np.nan), time_b=np.where(ok, at / b.fps, np.nan), confidence=found.confidence, matched=found.matched)
+def _only(found: list, name: str): # the one Alignment that a page or a picture shows
+    if len(found) > 1:
+        raise ValueError(f'{name} shows two performances, but there are {len(found) + 1}; expected one B, or an mp4')
+    return found[0]
 
-def _alignments(found: list, out: list, quiet: bool): # files of Alignments that share their first clip
-    import numpy as np, pandas as pd
-    def several(only: str):
-        if len(found) > 1: raise ValueError(f'{only} shows two performances, but there are {len(found) + 1}; expected one B, or an mp4')
-        return found[0]
-    def table(): return pd.concat([pd.DataFrame(dict(b=f.b.id) | _aligned(f)) for f in found]).drop(columns=['b'] if len(found) == 1 else [])
-    def one(f): return dict(a=f.a.id, b=f.b.id, method=f.method, fps_a=f.a.fps, fps_b=f.b.fps) | _aligned(f) | dict(path=np.stack([f.a.time[f.path[:, 0]], f.b.time[f.path[:, 1]]], 1))
-    def arrays(): return {f'{k}{i or ""}': np.asarray(v) for i, f in enumerate(found) for k, v in (one(f) | dict(similarity=f.similarity, partner=f.partner)).items()}
-    def film(p): from skelalign.viewer import write_comparison; write_comparison(found, p, 'side' if len(found) < 3 else 'grid', progress=_loud(quiet))
-    def page(p): from skelalign.page import write_page; write_page(several(p.name), p)
-    def picture(p): from skelalign.viewer import plot_alignment; _figure(lambda: plot_alignment(several(p.name)), p)
-    _answer(out, {'.csv': lambda p: _csv(table(), p), '.json': lambda p: _json(one(found[0]) if len(found) == 1 else list(map(one, found)), p), '.npz': lambda p: _npz(arrays(), p), '.mp4': film, '.html': page, '.png': picture}, table, quiet)
+def _alignment_writers(found: list, quiet: bool) -> dict: # ending of a name -> function that writes Alignments to such a file
+    def table(path): write_csv(alignment_table(found), path)
+    def record(path): write_json(alignment_record(found), path)
+    def arrays(path): write_npz(alignment_arrays(found), path)
+    def film(path):
+        from skelalign.viewer import write_comparison
+        write_comparison(found, path, 'side' if len(found) < 3 else 'grid', progress=loud(quiet))
+    def page(path):
+        from skelalign.page import write_page
+        write_page(_only(found, path.name), path)
+    def picture(path):
+        from skelalign.viewer import plot_alignment
+        write_figure(lambda: plot_alignment(_only(found, path.name)), path)
+    return {'.csv': table, '.json': record, '.npz': arrays, '.mp4': film, '.html': page, '.png': picture}
 
 # %% ../nbs/44_cli.ipynb #d61b4849
-@_command('skelalign align before.json after.json -o in_step.html -o in_step.csv', 'Writes csv and json (a row for each frame of A), npz (with path and similarity), mp4 (side by side, in time with A), html (a page with one slider) or png (the path). With several B, each is put in step with A. Without -o: csv.')
-def align(a: Annotated[str, typer.Argument(help='Pose file whose frames ask.', metavar='A', show_default=False)], # the first performance
-          b: Annotated[list[str], typer.Argument(help='Pose file, or files, that are asked.', metavar='B', show_default=False)], # the others
+@_command('skelalign align before.json after.json -o in_step.html -o in_step.csv',
+          'Writes csv and json (a row for each frame of A), npz (with path and similarity), mp4 (side by side, in time with A), '
+          'html (a page with one slider) or png (the path). With several B, each is put in step with A. Without -o: csv.')
+def align(a: argument(str, 'Pose file whose frames ask.', 'A'), # the first performance
+          b: argument(list[str], 'Pose file, or files, that are asked.', 'B'), # the others
           out: Out = [], method: Method = 'open', video: Video = None, # csv, json, npz, mp4, html or png
-          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
           model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "Two performances in step."
-    _targets(out, ('.csv', '.json', '.npz', '.mp4', '.html', '.png'), force)
+    targets(out, ('.csv', '.json', '.npz', '.mp4', '.html', '.png'), force)
     import numpy as np
     from skelalign.alignment import align as in_step
-    read = _reading(format, person, fps, gap, size, yaw); first, others, net = _clip(a, read, video), _clips(b, read, video), _model(model)
-    found = [in_step(first, other, net, method=method) for some in _parts(others, 'aligning') for other in some]; _alignments(found, out, quiet)
-    for f in found if out else (): _say(quiet, f'{f.a.id} and {f.b.id}: {int(f.matched.sum())} of {len(f.a)} frames have a partner' + (f', median confidence {np.median(f.confidence[f.matched]):.2f}' if f.matched.any() else ''))
+    read = reading(format, person, fps, gap, size, yaw)
+    first, others, net = read_one(a, read, video), read_all(b, read, video), _model(model)
+    found = [in_step(first, other, net, method=method) for some in parts(others, 'aligning') for other in some]
+    _answer(out, _alignment_writers(found, quiet), lambda: alignment_table(found), quiet)
+    if not out: return
+    for f in found:
+        sure = f', median confidence {np.median(f.confidence[f.matched]):.2f}' if f.matched.any() else ''
+        say(quiet, f'{f.a.id} and {f.b.id}: {int(f.matched.sum())} of {len(f.a)} frames have a partner{sure}')
 
 # %% ../nbs/44_cli.ipynb #11242674
 def _labelled(clip, labels: Path, tier: str, unit: str): # the clip with phases, and their names
@@ -239,209 +126,266 @@ def _labelled(clip, labels: Path, tier: str, unit: str): # the clip with phases,
     from skelalign.segments import read_segments
     frames = clip.time.round().astype(int)
     phases, names = read_segments(labels, clip.fps, int(frames[-1]) + 1, tier=tier, unit=unit)
-    if all(names[p] == '' for p in np.unique(phases[frames])): raise ValueError(f'{labels}: labels no frame of {clip.id}, which has the frames {frames[0]} to {frames[-1]}')
+    if all(names[p] == '' for p in np.unique(phases[frames])):
+        raise ValueError(f'{labels}: labels no frame of {clip.id}, which has the frames {frames[0]} to {frames[-1]}')
     return replace(clip, phases=phases[frames]), names
 
 def _label_file(clip, labels: Path) -> Path: # of a clip, in a folder of label files
-    files = [f for stem in (f'{clip.id}_labels', clip.id) for f in sorted(labels.iterdir()) if f.stem == stem and f.suffix.lower() in ('.csv', '.tsv', '.txt', '.eaf')]
-    if not files or len(files) > 1 and files[0].stem == files[1].stem: raise FileNotFoundError(f'{labels}: {len(files)} label files are named as the clip {clip.id} is, expected one, such as {clip.id}.csv')
+    stems, endings = (f'{clip.id}_labels', clip.id), ('.csv', '.tsv', '.txt', '.eaf')
+    files = [f for stem in stems for f in sorted(labels.iterdir()) if f.stem == stem and f.suffix.lower() in endings]
+    if not files or len(files) > 1 and files[0].stem == files[1].stem:
+        raise FileNotFoundError(f'{labels}: {len(files)} label files are named as the clip {clip.id} is, '
+                                f'expected one, such as {clip.id}.csv')
     return files[0]
 
+# %% ../nbs/44_cli.ipynb #de8d92f2
 def _references(path, read: dict, labels: Path, tier: str, unit: str) -> tuple: # labelled clips, and the names of their phases
     import numpy as np
     from dataclasses import replace
-    clips = _clips(path, read)
-    if labels.is_file() and len(clips) > 1: raise ValueError(f'{labels}: is one label file, but {path} holds {len(clips)} clips; expected a folder of label files, named as the clips are')
-    found = [_labelled(c, labels if labels.is_file() else _label_file(c, labels), tier, unit) for c in clips]; names = list(dict.fromkeys(n for _, own in found for n in own))
-    return [replace(c, phases=np.array([names.index(n) for n in own])[c.phases]) for c, own in found], names
+    clips = read_all(path, read)
+    if labels.is_file() and len(clips) > 1:
+        raise ValueError(f'{labels}: is one label file, but {path} holds {len(clips)} clips; '
+                         'expected a folder of label files, named as the clips are')
+    found = [_labelled(c, labels if labels.is_file() else _label_file(c, labels), tier, unit) for c in clips]
+    names = list(dict.fromkeys(name for _, own in found for name in own)) # each once, in the order in which they come
+    numbers = [np.array([names.index(name) for name in own]) for _, own in found]
+    return [replace(c, phases=new[c.phases]) for (c, _), new in zip(found, numbers)], names
 
-def _timeline(clip, phases, names: list) -> tuple: # phases from frame 0 of the recording on, and names; frames before the clip have none
-    import numpy as np
-    at = np.searchsorted(clip.time.round(), np.arange(int(clip.time[-1].round()) + 1), 'right') - 1
-    names = names + [''] * ('' not in names); return np.where(at < 0, names.index(''), phases[np.maximum(at, 0)]), names
+def _label_writer(clip, phases, names: list, to: str): # function that writes a label file
+    from skelalign.segments import write_segments
+    return lambda path: write_segments(path, *timeline(clip, phases, names), clip.fps, to, video=clip.video or '')
 
-# %% ../nbs/44_cli.ipynb #85d3214c
-@_command('skelalign transfer reference.json --labels reference.csv poses/*.json -o labels --to eaf', 'Writes one label file a clip, and confidence.csv with every frame.')
-def transfer(reference: Annotated[str, typer.Argument(help='Pose file of the clip that is labelled; or a folder of several, or a pattern in quotes.', metavar='REFERENCE', show_default=False)], # the clip that is labelled
-             files: Annotated[list[str], typer.Argument(help='Pose files of the clips that get its labels.', metavar='CLIP', show_default=False)], # the clips that are not
-             labels: _o(Path, 'Labels of the reference: csv with start,end,label, or an export of BORIS or ELAN. Of several references: the folder of their label files, named as the clips are.', metavar='FILE', show_default=False), # what is known
-             out: _o(Path, 'Folder for one label file a clip, and confidence.csv with every frame.', '-o', '--out', metavar='FOLDER', show_default=False), # where it goes
-             to: _o(str, 'Format of the label files: csv, boris, boris_tabular, eaf or elan.', metavar='NAME') = 'csv', # a key of FORMATS
-             tier: _o(str, 'ELAN tier or BORIS subject, where the label file has several.', metavar='NAME') = '', unit: _o(str, 'Unit of a csv whose header does not say: s, ms or frames.', metavar='UNIT') = '', # of the label file
-             method: Method = 'open', format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
-             model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
-    "Labels of one clip or of several, carried to all others."
-    from skelalign.segments import FORMATS, SUFFIX, write_segments
+# %% ../nbs/44_cli.ipynb #eb8f91e7
+To = option(str, 'Format of the label files: csv, boris, boris_tabular, eaf or elan.', metavar='NAME')
+Tier = option(str, 'ELAN tier or BORIS subject, where the label file has several.', metavar='NAME')
+Unit = option(str, 'Unit of a csv whose header does not say: s, ms or frames.', metavar='UNIT')
+Labels = option(Path, 'Labels of the reference: csv with start,end,label, or an export of BORIS or ELAN. Of several references: '
+                      'the folder of their label files, named as the clips are.', metavar='FILE', show_default=False)
+LabelFolder = option(Path, 'Folder for one label file a clip, and confidence.csv with every frame.',
+                     '-o', '--out', metavar='FOLDER', show_default=False)
+
+def _check_transfer(labels: Path, out: Path, to: str, force: bool): # before anything is read
+    from skelalign.segments import FORMATS
     if to not in FORMATS: raise ValueError(f'--to {to}: is not a label format, expected one of {", ".join(FORMATS)}')
     if out.exists() and not out.is_dir(): raise ValueError(f'{out}: is a file, expected a folder')
     if not labels.exists(): raise FileNotFoundError(f'{labels}: there is no such label file')
-    _free(out/'confidence.csv', force)
-    import pandas as pd
+    free(out/'confidence.csv', force)
+
+# %% ../nbs/44_cli.ipynb #85d3214c
+@_command('skelalign transfer reference.json --labels reference.csv poses/*.json -o labels --to eaf',
+          'Writes one label file a clip, and confidence.csv with every frame.')
+def transfer(reference: argument(str, # the clips that are labelled
+                 'Pose file of the clip that is labelled; or a folder of several, or a pattern in quotes.', 'REFERENCE'),
+             files: argument(list[str], 'Pose files of the clips that get its labels.', 'CLIP'), # the clips that are not
+             labels: Labels, out: LabelFolder, # what is known, and where the answer goes
+             to: To = 'csv', tier: Tier = '', unit: Unit = '', method: Method = 'open', # of label files, and of matching
+             format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
+             model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
+    "Labels of one clip or of several, carried to all others."
+    _check_transfer(labels, out, to, force)
     from skelalign.alignment import transfer_labels
-    read = _reading(format, person, fps, gap, size, yaw); known, names = _references(reference, read, labels, tier, unit); clips = _clips(files, read)
-    paths = [_free(out/(re.sub(r'[^\w.+-]+', '_', c.id).lstrip('.') + SUFFIX[to]), force) for c in clips]
-    if len({*paths, out/'confidence.csv'}) <= len(paths): raise ValueError(f'{out}: two files would have one name among {", ".join(sorted(p.name for p in paths))}; rename a clip')
-    net = _model(model); found = [f for some in _parts(clips, 'labelling') for f in transfer_labels(known, some, net, method=method)]
-    rows = [pd.DataFrame(dict(clip=c.id, frame=_whole(c.time), time=c.time / c.fps, label=[names[p] for p in phases], confidence=sure)) for c, (phases, sure) in zip(clips, found)]
-    write = lambda c, phases: lambda p: write_segments(p, *_timeline(c, phases, names), c.fps, to, video=c.video or '')
-    _put({p: write(c, phases) for p, c, (phases, _) in zip(paths, clips, found)} | {out/'confidence.csv': lambda p: _csv(pd.concat(rows), p)})
-    _say(quiet, f'{_many(len(clips), "clip")} labelled with {", ".join(n for n in names if n)}; median confidence {pd.concat(rows).confidence.median():.2f}\nwritten: {out}')
+    from skelalign.segments import SUFFIX
+    read = reading(format, person, fps, gap, size, yaw)
+    known, names = _references(reference, read, labels, tier, unit)
+    clips = read_all(files, read)
+    paths, net = clip_paths(clips, out, SUFFIX[to], 'confidence.csv', force), _model(model)
+    found = [f for some in parts(clips, 'labelling') for f in transfer_labels(known, some, net, method=method)]
+    table = label_table(clips, found, names)
+    jobs = {p: _label_writer(c, phases, names, to) for p, c, (phases, _) in zip(paths, clips, found)}
+    put(jobs | {out/'confidence.csv': lambda path: write_csv(table, path)})
+    said = f'{many(len(clips), "clip")} labelled with {", ".join(name for name in names if name)}'
+    say(quiet, f'{said}; median confidence {table.confidence.median():.2f}\nwritten: {out}')
+
+# %% ../nbs/44_cli.ipynb #566a00e9
+def _hit_writers(hits, asked, frame: float, at: int) -> dict: # ending of a name -> function that writes Hits to such a file
+    def table(path): write_csv(hit_table(hits), path)
+    def record(path): write_json(dict(query=asked.id, frame=frame, hits=hit_table(hits).to_dict('records')), path)
+    def picture(path):
+        from skelalign.viewer import montage
+        found = [*zip([hits.clips[c] for c in hits.clip], hits.frame.tolist(), hits.similarity.tolist())]
+        write_figure(lambda: montage(found, query=(asked, at)), path)
+    return {'.csv': table, '.json': record, '.png': picture}
 
 # %% ../nbs/44_cli.ipynb #8631881e
-@_command('skelalign retrieve query.json --frame 40 poses/*.json -k 3 -o found.png -o found.csv', 'Writes csv, json or png (pictures side by side). Without -o: csv.')
-def retrieve(query: Annotated[str, typer.Argument(help='Pose file with the frame that is looked for.', metavar='QUERY', show_default=False)], # the clip of the frame
-             files: Annotated[list[str], typer.Argument(help='Pose files that are searched.', metavar='CLIP', show_default=False)], # where it is looked for
-             frame: _o(float, 'Number of the frame, as in the pose file.', metavar='N', show_default=False), # of the query
-             k: _o(int|None, 'How many clips are found, each with its nearest frame; default: up to ten.', '-k', '--k', metavar='K', min=1, show_default=False) = None, out: Out = [], video: Video = None, # csv, json or png
-             format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+K = option(int|None, 'How many clips are found, each with its nearest frame; default: up to ten.', '-k', '--k', metavar='K', min=1)
+
+@_command('skelalign retrieve query.json --frame 40 poses/*.json -k 3 -o found.png -o found.csv',
+          'Writes csv, json or png (pictures side by side). Without -o: csv.')
+def retrieve(query: argument(str, 'Pose file with the frame that is looked for.', 'QUERY'), # the clip of the frame
+             files: argument(list[str], 'Pose files that are searched.', 'CLIP'), # where it is looked for
+             frame: option(float, 'Number of the frame, as in the pose file.', metavar='N', show_default=False), # of the query
+             k: K = None, out: Out = [], video: Video = None, # csv, json or png
+             format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
              model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "The frames of other clips that are most like this one."
-    _targets(out, ('.csv', '.json', '.png'), force)
-    import numpy as np, pandas as pd
+    targets(out, ('.csv', '.json', '.png'), force)
     from skelalign.alignment import retrieve as nearest
-    read = _reading(format, person, fps, gap, size, yaw); asked = _clip(query, read, video); at = _frame(asked, frame)
-    others = _others(asked, _clips(files, read, video))
-    hits = nearest(asked, at, others, k=k or min(10, len(others)), model=_model(model)); found = [hits.clips[c] for c in hits.clip]; frames = np.array([c.time[t] for c, t in zip(found, hits.frame)])
-    def table(): return pd.DataFrame(dict(rank=np.arange(1, len(hits) + 1), clip=[c.id for c in found], frame=_whole(frames), time=frames / [c.fps for c in found], similarity=hits.similarity))
-    def picture(p): from skelalign.viewer import montage; _figure(lambda: montage([*zip(found, hits.frame.tolist(), hits.similarity.tolist())], query=(asked, at)), p)
-    _answer(out, {'.csv': lambda p: _csv(table(), p), '.json': lambda p: _json(dict(query=asked.id, frame=frame, hits=table().to_dict('records')), p), '.png': picture}, table, quiet)
+    read = reading(format, person, fps, gap, size, yaw)
+    asked = read_one(query, read, video)
+    at, others = frame_index(asked, frame), all_but(asked, read_all(files, read, video))
+    hits = nearest(asked, at, others, k=k or min(10, len(others)), model=_model(model))
+    _answer(out, _hit_writers(hits, asked, frame, at), lambda: hit_table(hits), quiet)
+
+# %% ../nbs/44_cli.ipynb #72d971ed
+def _deviation_writers(found, clip, good: list, net) -> dict: # ending of a name -> function that writes a Deviation to such a file
+    def table(path): write_csv(deviation_table(clip, found), path)
+    def record(path):
+        names, values, p = deviation_arrays(found)
+        references = [g.id for g in good]
+        write_json(dict(clip=clip.id, references=references, parts=names, frame=clip.time, deviation=values, p=p), path)
+    def page(path):
+        from skelalign.alignment import align as in_step
+        from skelalign.page import write_page
+        write_page(in_step(clip, good[0], net), path, deviation=found)
+    return {'.csv': table, '.json': record, '.html': page}
 
 # %% ../nbs/44_cli.ipynb #ba758b2e
-@_command('skelalign score mine.json good/*.json -o mine.html -o mine.csv', 'Writes csv and json (a row for each frame and part of the body) or html. Without -o: csv.')
-def score(file: Annotated[str, typer.Argument(help='Pose file of the performance that is judged.', metavar='CLIP', show_default=False)], # who is judged
-          references: Annotated[list[str], typer.Argument(help='Pose files of good performances; three or more, better ten.', metavar='REFERENCE', show_default=False)], # the measure
+@_command('skelalign score mine.json good/*.json -o mine.html -o mine.csv',
+          'Writes csv and json (a row for each frame and part of the body) or html. Without -o: csv.')
+def score(file: argument(str, 'Pose file of the performance that is judged.', 'CLIP'), # who is judged
+          references: argument(list[str], 'Pose files of good performances; three or more, better ten.', 'REFERENCE'), # the measure
           out: Out = [], video: Video = None, # csv, json or html
-          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
           model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "Where a performance differs from good ones."
-    _targets(out, ('.csv', '.json', '.html'), force)
-    import numpy as np, pandas as pd
+    targets(out, ('.csv', '.json', '.html'), force)
     from skelalign.practice import deviation
-    read = _reading(format, person, fps, gap, size, yaw); clip, net = _clip(file, read, video), _model(model); good = _others(clip, _clips(references, read, video)); found = deviation(clip, good, net)
-    parts, values, p = ['whole body', *found.names], np.column_stack([found.frame, found.part]), np.column_stack([found.frame_p, found.p]); P = len(parts)
-    def table(): return pd.DataFrame(dict(frame=np.repeat(_whole(clip.time), P), time=np.repeat(clip.time / clip.fps, P), part=np.tile(parts, len(clip)), deviation=values.ravel(), p=p.ravel()))
-    def page(file): from skelalign.alignment import align as in_step; from skelalign.page import write_page; write_page(in_step(clip, good[0], net), file, deviation=found)
-    _answer(out, {'.csv': lambda file: _csv(table(), file), '.json': lambda file: _json(dict(clip=clip.id, references=[g.id for g in good], parts=parts, frame=clip.time, deviation=values, p=p), file), '.html': page}, table, quiet)
+    read = reading(format, person, fps, gap, size, yaw)
+    clip, net = read_one(file, read, video), _model(model)
+    good = all_but(clip, read_all(references, read, video))
+    found = deviation(clip, good, net)
+    _answer(out, _deviation_writers(found, clip, good, net), lambda: deviation_table(clip, found), quiet)
     if found.note: warnings.warn(found.note)
-    if out and np.isfinite(p[:, 1:]).any():
-        odd = np.where(p[:, 1:] < .05, values[:, 1:], -1); t, k = np.unravel_index(odd.argmax(), odd.shape); worst = f'of its parts most of all {found.names[k]}, at frame {_number(clip.time[t])}' if odd.max() >= 0 else 'none of its parts does'
-        _say(quiet, f'{clip.id} against {_many(len(good), "reference")}: the whole body deviates in {100 * np.nanmean(found.frame_p < .05):.0f} % of the frames (p < 0.05); {worst}')
+    if out and (said := deviation_words(clip, found)): say(quiet, f'{clip.id} against {many(len(good), "reference")}: {said}')
 
 # %% ../nbs/44_cli.ipynb #76eac96c
 @_command('skelalign train poses -o my_model', 'Use it in other commands with --model.')
-def train(files: Annotated[list[str], typer.Argument(help='Pose files, or folders of such: performances of one action, ten or more.', metavar='FOLDER', show_default=False)], # what is learned from
-          out: _o(Path, 'Folder for the model.', '-o', '--out', metavar='FOLDER', show_default=False), # where it goes
-          steps: _o(int, 'Steps of training.', metavar='N', min=1) = 600, seed: _o(int, 'Seed of all that is drawn.', metavar='N', min=0) = 0, # how
-          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+def train(files: argument(list[str], # what is learned from
+                          'Pose files, or folders of such: performances of one action, ten or more.', 'FOLDER'),
+          out: option(Path, 'Folder for the model.', '-o', '--out', metavar='FOLDER', show_default=False), # where it goes
+          steps: option(int, 'Steps of training.', metavar='N', min=1) = 600, # of the optimiser
+          seed: option(int, 'Seed of all that is drawn.', metavar='N', min=0) = 0, # the same seed, the same model
+          format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
           model: Model = 'general', force: Force = False, quiet: Quiet = False): # as everywhere
     "A model for one's own action, begun from a shipped one."
     if out.is_file(): raise ValueError(f'{out}: is a file, expected a folder')
-    _folder(out, r'config\.json|model\.safetensors', force)
+    free_folder(out, r'config\.json|model\.safetensors', force)
     from dataclasses import asdict
     from skelalign.alignment import yardstick
     from skelalign.pretrained import fit_own, save_pretrained
-    clips = _clips(files, _reading(format, person, fps, gap, size, yaw))
-    net = fit_own(clips, model=_model(model), steps=steps, seed=seed, progress=_loud(quiet))
+    clips = read_all(files, reading(format, person, fps, gap, size, yaw))
+    net = fit_own(clips, model=_model(model), steps=steps, seed=seed, progress=loud(quiet))
     net.about['yardstick'] = asdict(yardstick(net)) # once, not at every use
-    _put({out: lambda p: save_pretrained(net, p)}); _say(quiet, f'trained on {_many(len(clips), "clip")}\nwritten: {out}')
+    put({out: lambda path: save_pretrained(net, path)})
+    say(quiet, f'trained on {many(len(clips), "clip")}\nwritten: {out}')
 
 # %% ../nbs/44_cli.ipynb #55703b20
+def _written_as(out: Path, force: bool) -> str: # format of a file or folder that may be written
+    kind = {'': 'openpose', '.csv': 'csv', '.json': 'coco', '.npz': 'npz'}.get(out.suffix.lower())
+    if kind is None or out.is_dir() != (kind == 'openpose') and out.exists():
+        raise ValueError(f'{out}: cannot be written, expected a new name that ends in .csv, .json or .npz, or the name of a folder')
+    free_folder(out, r'.+_keypoints\.json', force)
+    return kind
+
+def _convertible(clips: list, out: Path, kind: str) -> list: # clips
+    sets = {c.joint_set.name for c in clips}
+    if len(clips) > 1 and kind != 'npz':
+        raise ValueError(f'{out}: holds one clip, but there are {len(clips)}; expected one, or the name of an .npz')
+    if len(sets) > 1:
+        raise ValueError(f'{out}: holds clips of one joint set, but there are {", ".join(sorted(sets))}; --joints converts them')
+    return clips
+
+# %% ../nbs/44_cli.ipynb #230f3905
+Joints = option(str, 'Joint set: penn13, coco17, coco18, body25, body25b, h36m17, mediapipe33 ...; default: as in the file.',
+                metavar='NAME')
+PoseOut = option(Path, 'File to write: .csv, .json (COCO), .npz (clips of skelalign), or a folder (OpenPose).',
+                 '-o', '--out', metavar='OUT', show_default=False)
+
 @_command('skelalign convert openpose_folder -o joints.csv --joints coco17', 'Writes csv, COCO json, npz, or a folder as OpenPose does.')
-def convert(file: Annotated[list[str], typer.Argument(help='Pose file, or several for one .npz.', metavar='IN', show_default=False)], # what is read
-            out: _o(Path, 'File to write: .csv, .json (COCO), .npz (clips of skelalign), or a folder (OpenPose).', '-o', '--out', metavar='OUT', show_default=False), # where it goes
-            joints: _o(str, 'Joint set: penn13, coco17, coco18, body25, body25b, h36m17, mediapipe33 ...; default: as in the file.', metavar='NAME') = '', # that it is written in
-            format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+def convert(file: argument(list[str], 'Pose file, or several for one .npz.', 'IN'), # what is read
+            out: PoseOut, joints: Joints = '', # where it goes, and the joint set that it is written in
+            format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
             force: Force = False, quiet: Quiet = False): # as everywhere
     "One person's joints, in another format or another joint set."
-    kind = {'': 'openpose', '.csv': 'csv', '.json': 'coco', '.npz': 'npz'}.get(out.suffix.lower())
-    if kind is None or out.is_dir() != (kind == 'openpose') and out.exists(): raise ValueError(f'{out}: cannot be written, expected a new name that ends in .csv, .json or .npz, or the name of a folder')
-    _folder(out, r'.+_keypoints\.json', force)
+    kind = _written_as(out, force)
     from skelalign.clip import JOINT_SETS, save_clips
-    if joints and joints not in JOINT_SETS: raise ValueError(f'--joints {joints}: is not a joint set, expected one of {", ".join(JOINT_SETS)}')
+    if joints and joints not in JOINT_SETS:
+        raise ValueError(f'--joints {joints}: is not a joint set, expected one of {", ".join(JOINT_SETS)}')
     from skelalign.poses import write_poses
-    clips = _clips(file, _reading(format, person, fps, gap, size, yaw) | dict(joints=joints), deep=True)
-    if len(clips) > 1 and kind != 'npz': raise ValueError(f'{out}: holds one clip, but there are {len(clips)}; expected one, or the name of an .npz')
-    if len({c.joint_set.name for c in clips}) > 1: raise ValueError(f'{out}: holds clips of one joint set, but there are {", ".join(sorted({c.joint_set.name for c in clips}))}; --joints converts them')
-    _put({out: (lambda p: save_clips(clips, p)) if kind == 'npz' else lambda p: write_poses(clips[0], p, kind)}); _say(quiet, f'{_many(sum(map(len, clips)), "frame")} of {clips[0].joint_set.name}\nwritten: {out}')
+    read = reading(format, person, fps, gap, size, yaw) | dict(joints=joints)
+    clips = _convertible(read_all(file, read, deep=True), out, kind)
+    put({out: lambda path: save_clips(clips, path) if kind == 'npz' else write_poses(clips[0], path, kind)})
+    say(quiet, f'{many(sum(map(len, clips)), "frame")} of {clips[0].joint_set.name}\nwritten: {out}')
 
 # %% ../nbs/44_cli.ipynb #ece6d482
 def _strip(clip): # figure of twelve frames, or of all
     import matplotlib.pyplot as plt, numpy as np
     from skelalign.viewer import snapshot
-    frames = np.unique(np.linspace(0, len(clip) - 1, 12).round().astype(int)); columns = min(6, len(frames)); rows = -(-len(frames) // columns)
-    fig, axs = plt.subplots(rows, columns, figsize=(1.5 * columns, 2.2 * rows), squeeze=False); [ax.axis('off') for ax in axs.flat]
-    for ax, t in zip(axs.flat, frames): ax.imshow(snapshot(clip, int(t))); ax.set_title(f'frame {_number(clip.time[t])}, {clip.time[t] / clip.fps:.2f} s', fontsize=8)
-    fig.tight_layout(pad=.3); return fig
+    frames = np.unique(np.linspace(0, len(clip) - 1, 12).round().astype(int))
+    columns = min(6, len(frames)); rows = -(-len(frames) // columns)
+    fig, axs = plt.subplots(rows, columns, figsize=(1.5 * columns, 2.2 * rows), squeeze=False)
+    for ax in axs.flat: ax.axis('off')
+    for ax, t in zip(axs.flat, frames):
+        ax.imshow(snapshot(clip, int(t)))
+        ax.set_title(f'frame {number(clip.time[t])}, {clip.time[t] / clip.fps:.2f} s', fontsize=8)
+    fig.tight_layout(pad=.3)
+    return fig
 
-@_command('skelalign view poses.json -o poses.mp4 --video film.mp4', 'Writes mp4 (the skeleton, over its film if there is one), html (a page with a slider) or png (twelve frames).')
-def view(file: Annotated[str, typer.Argument(help='Pose file.', metavar='FILE', show_default=False)], # what is looked at
+def _with_itself(clip): # the Alignment of a clip with itself
+    import numpy as np
+    from skelalign.alignment import Alignment
+    T = len(clip); t = np.arange(T)
+    return Alignment(clip, clip, t.astype(float), np.stack([t, t], 1), np.eye(T, dtype=np.float32), np.ones(T), np.ones(T, bool), 'itself')
+
+# %% ../nbs/44_cli.ipynb #1abac816
+def _clip_writers(clip, quiet: bool) -> dict: # ending of a name -> function that writes such a file
+    def film(path):
+        from skelalign.viewer import write_clip
+        write_clip(clip, path, progress=loud(quiet))
+    def page(path):
+        from skelalign.page import write_page
+        write_page(_with_itself(clip), path)
+    def picture(path): write_figure(lambda: _strip(clip), path)
+    return {'.mp4': film, '.html': page, '.png': picture}
+
+@_command('skelalign view poses.json -o poses.mp4 --video film.mp4',
+          'Writes mp4 (the skeleton, over its film if there is one), html (a page with a slider) or png (twelve frames).')
+def view(file: argument(str, 'Pose file.', 'FILE'), # what is looked at
          out: Out, video: Video = None, # mp4, html or png
-         format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # as everywhere
+         format: Format = '', person: Person = 'longest', fps: Fps = None, gap: Gap = 5, size: Size = '', yaw: Yaw = None, # reading
          force: Force = False, quiet: Quiet = False): # as everywhere
     "A look at one file."
-    _targets(out, ('.mp4', '.html', '.png'), force)
-    import numpy as np
-    clip = _clip(file, _reading(format, person, fps, gap, size, yaw), video)
-    def film(p): from skelalign.viewer import write_clip; write_clip(clip, p, progress=_loud(quiet))
-    def page(p): # beside itself
-        from skelalign.alignment import Alignment
-        from skelalign.page import write_page
-        t = np.arange(len(clip)); write_page(Alignment(clip, clip, t.astype(float), np.stack([t, t], 1), np.eye(len(t), dtype=np.float32), np.ones(len(t)), np.ones(len(t), bool), 'itself'), p)
-    def picture(p): _figure(lambda: _strip(clip), p)
-    _answer(out, {'.mp4': film, '.html': page, '.png': picture}, None, quiet)
-    _say(quiet, f'{clip.id}: {_many(len(clip), "frame")} of {clip.joint_set.name} at {clip.fps:g} a second, {100 * (clip.score > 0).mean():.0f} % of the joints seen')
-
-# %% ../nbs/44_cli.ipynb #148cea2b
-def _loud(quiet: bool) -> bool: return not quiet and sys.stderr.isatty() # progress is for somebody who looks
-
-def _on_purpose(e: BaseException) -> bool: # raised by a line of this package that says so
-    import linecache
-    tb = e.__traceback__
-    while tb is not None and tb.tb_next is not None: tb = tb.tb_next
-    if tb is None: return False
-    file = tb.tb_frame.f_code.co_filename; line = linecache.getline(file, tb.tb_lineno)
-    return Path(file).parent == Path(__file__).parent and ('raise' in line or not line) # without sources there is no line to look at
-
-def _ending(e: BaseException) -> tuple: # exit code, sentence
-    said = ' '.join(str(e.args[0] if isinstance(e, KeyError) and e.args else e).split())
-    if isinstance(e, typer.TyperException):
-        where = getattr(getattr(e, 'ctx', None), 'command_path', 'skelalign'); return 2, f'{" ".join(e.format_message().split())} (`{where} --help` shows how it goes)'
-    if isinstance(e, ModuleNotFoundError) and not (e.name or '').startswith('skelalign'): return 2, f'the package {e.name} is not installed; pip install skelalign[video] brings what films need'
-    if isinstance(e, OSError) and e.strerror: return 2, f'{e.filename or "a file"}: {e.strerror}'
-    if isinstance(e, (ValueError, KeyError, OSError, ImportError)) and _on_purpose(e): return 2, said
-    return 1, f'this is a defect of skelalign, not of what you gave it ({type(e).__name__}: {said[:300]}); run it again with --debug and report what it prints at {_TRACKER}'
-
-_TRACKER, _MOST = 'https://github.com/skelalign/skelalign/issues', 4
-
-# %% ../nbs/44_cli.ipynb #dd9995cf
-@contextmanager
-def _notes(quiet: bool): # warnings of this package, each in one line; of many only the first, and how many there are
-    said = []
-    def show(message, category, filename, lineno, file=None, line=None):
-        said.append(message)
-        if len(said) <= _MOST: print(f'skelalign: note: {" ".join(str(message).split())}', file=sys.stderr)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore'); warnings.showwarning = show
-        if not quiet: warnings.filterwarnings('always', category=UserWarning, module='skelalign|__main__') # the second name is that of `python -m skelalign.cli`
-        try: yield
-        finally:
-            if len(said) > _MOST: print(f'skelalign: note: and {len(said) - _MOST} more such notes', file=sys.stderr)
+    targets(out, ('.mp4', '.html', '.png'), force)
+    clip = read_one(file, reading(format, person, fps, gap, size, yaw), video)
+    _answer(out, _clip_writers(clip, quiet), None, quiet)
+    seen = f'{100 * (clip.score > 0).mean():.0f} % of the joints seen'
+    say(quiet, f'{clip.id}: {many(len(clip), "frame")} of {clip.joint_set.name} at {clip.fps:g} a second, {seen}')
 
 # %% ../nbs/44_cli.ipynb #5a23339e
+def _prepare(quiet: bool): # before anything is imported or said
+    if not loud(quiet): os.environ['TQDM_DISABLE'] = '1' # tqdm looks at it once
+    for stream in (sys.stdout, sys.stderr): # names that a terminal cannot show
+        getattr(stream, 'reconfigure', lambda **_: None)(errors='backslashreplace')
+
 def main(args: list|None = None # words of the command line; default those of the terminal
         ) -> int: # exit code: 0 done, 1 our defect, 2 something given is wrong, 130 stopped
     "The command line: every way it ends."
-    args = list(sys.argv[1:] if args is None else args); debug, quiet = '--debug' in args, bool({'-q', '--quiet'} & set(args))
+    args = list(sys.argv[1:] if args is None else args)
+    debug, quiet = '--debug' in args, bool({'-q', '--quiet'} & set(args))
     args = [a for a in args if a != '--debug'] or ['--help']
-    if not _loud(quiet): os.environ['TQDM_DISABLE'] = '1' # before anything imports tqdm
-    for stream in (sys.stdout, sys.stderr): getattr(stream, 'reconfigure', lambda **_: None)(errors='backslashreplace') # names that a terminal cannot show
+    _prepare(quiet)
     try:
-        with _notes(quiet): code = app(args, standalone_mode=False, prog_name='skelalign') or 0
-    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()); return 0 # `| head` has seen enough
+        with notes(quiet): code = app(args, standalone_mode=False, prog_name='skelalign') or 0
+    except BrokenPipeError: # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt: code = 130
     except Exception as e:
-        if debug: import traceback; traceback.print_exc()
-        code, said = _ending(e); print(f'skelalign: {said}', file=sys.stderr)
+        if debug:
+            import traceback
+            traceback.print_exc()
+        code, said = ending(e)
+        print(f'skelalign: {said}', file=sys.stderr)
     if code == 130: print('skelalign: stopped, nothing was written', file=sys.stderr)
     return code
 
