@@ -15,8 +15,8 @@ __all__ = ['TABLES', 'found']
 # %% ../nbs/87_findings.ipynb #aba83de8
 _HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged'))) # verdict on rivals -> verdict on the claim that a row beats them
 _WORST = [SAYS[i] for i in (3, 2, 4, 1, 0)] # of several rivals the first of these decides
-_PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'labelled right:', 'correspondence_error_ms': 'error in ms', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
-          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'heatmap': 'heatmaps', 'supervised': 'learning with labels'}
+_PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'right:', 'correspondence_error_ms': 'error, ms:', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
+          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'heatmap': 'heatmaps', 'supervised': 'learning with labels'}
 def _plain(name: str) -> str: return _PLAIN.get(name) or SHORT.get(name) or f'`{name}`'
 
 def _seen(T: dict, name: str) -> SimpleNamespace: # a table, asked on real data where it has some
@@ -49,12 +49,12 @@ def _listed(names) -> str: # 'a, b and c'
 def _clock(T): # is what one sees on full clips knowledge of the motion?
     t = _seen(T, 'main'); p0, p1 = (_mean(t, f'casa@{view}', JUDGED[0], 'clock') for view in ('full', 'cropped'))
     trained = [l for l in t.V.loc[(t.on, 'casa@cropped', 'event_error')].index if l not in FIRST and not l.startswith('supervised')]; beat = [[_judge(t, l, ['clock'], f'casa@{view}')[0] for l in trained].count(SAYS[0]) for view in ('full', 'cropped')]
-    return ('A high score on whole clips shows knowledge of the motion', 'does not hold' if p0 - p1 > .02 else 'holds', f'a clock alone: precision {p0:.3f} whole, {p1:.3f} cropped' + (f'; {beat[0]} of {len(trained)} models beat it whole, {beat[1]} cropped' if trained else ''))
+    return ('A high score on whole clips shows knowledge of motion', 'does not hold' if p0 - p1 > .02 else 'holds', f'a clock alone: precision {p0:.3f} whole, {p1:.3f} cropped' + (f'; beaten by {beat[0]} and {beat[1]} of {len(trained)} models' if trained else ''))
 
 def _tau(T): # does a high tau show a good alignment?
-    t = _seen(T, 'main'); by_tau, by_hits = (t.V.loc[(t.on, 'casa@cropped', m)].mean(axis=1).idxmax() for m in ('kendalls_tau', JUDGED[0])); both = lambda l: '{} (tau {:.3f}, precision {:.3f})'.format(_plain(l), *(_mean(t, 'casa@cropped', m, l) for m in ('kendalls_tau', JUDGED[0])))
-    return ("A high Kendall's tau (matches in order) shows good alignment", 'holds' if by_tau == by_hits else 'does not hold' if by_tau in FIRST else 'is not shown',
-            f'best tau: {both(by_tau)}' + f'; best precision: {both(by_hits)}' * (by_hits != by_tau))
+    t = _seen(T, 'main'); by_tau, by_hits = (t.V.loc[(t.on, 'casa@cropped', m)].mean(axis=1).idxmax() for m in ('kendalls_tau', JUDGED[0])); both = lambda l: '{} ({:.3f}, {:.3f})'.format(_plain(l), *(_mean(t, 'casa@cropped', m, l) for m in ('kendalls_tau', JUDGED[0])))
+    return ("A high Kendall's tau (order) shows good alignment", 'holds' if by_tau == by_hits else 'does not hold' if by_tau in FIRST else 'is not shown',
+            f'best tau (and precision): {both(by_tau)}' + f'; best precision: {both(by_hits)}' * (by_hits != by_tau))
 
 def _untrained(T): # is it the training, or the network?
     word, said = _judge(_seen(T, 'main'), 'untrained', ['clock'])
@@ -63,22 +63,27 @@ def _untrained(T): # is it the training, or the network?
 # %% ../nbs/87_findings.ipynb #9b350913
 def _casa(T): # does the earlier method know more than the time?
     word, said = _judge(_seen(T, 'main'), 'casa_2d', ['clock'])
-    return 'The earlier method CASA (not tuned) beats the clock', _HOLDS[word], said
+    return 'CASA (not tuned) beats the clock', _HOLDS[word], said
 
 def _controls(T): # does learning without labels pay?
     t = _seen(T, 'main'); (word, said), ceiling = _judge(t, 'heatmap', FIRST), ''
     with contextlib.suppress(KeyError): ceiling = f'; with labels {_mean(t, "casa@cropped", JUDGED[0], "supervised"):.3f}'
-    return 'Learning without labels beats every control', _HOLDS[word], said + ceiling
+    return 'Learning without labels beats all controls', _HOLDS[word], said + ceiling
 
 def _heatmaps(T): # do heatmaps pay?
     word, said = _judge(_seen(T, 'main'), 'heatmap', ['coordinates'])
-    return 'Joints drawn as heatmaps beat coordinates', _HOLDS[word], said
+    return 'Joints drawn as heatmaps beat coordinates, same steps', _HOLDS[word], said
 
 def _begun(T): # does it help to have seen simulated people?
     word, said = _judge(_seen(T, 'main'), 'coordinates+start', ['coordinates'])
-    return 'The recipe that begins on simulated motion helps on real film', _HOLDS[word], said
+    return 'Beginning on simulated motion helps on real film', _HOLDS[word], said
 
-_NAMED = dict(missing='missing joints', limbs='missing limbs', sides='confused sides', noise='noisy joints', occlusion='a box in front', rate='a low frame rate')
+def _both_begun(T): # do heatmaps pay there?
+    word, said = _judge(_seen(T, 'main'), 'heatmap+start', ['coordinates+start'])
+    return 'Heatmaps beat coordinates there, too', _HOLDS[word], said
+
+# %% ../nbs/87_findings.ipynb #c3320422
+_NAMED = dict(missing='missing joints', limbs='missing limbs', sides='confused sides', noise='noisy joints', occlusion='occlusion', rate='few frames')
 
 def _damage(T): # where heatmaps win, and where not
     t, found, heat = _seen(T, 'components'), {}, 'heatmap attention=factorised'; own = SimpleNamespace(**vars(t) | dict(on='simulated'))
@@ -86,9 +91,9 @@ def _damage(T): # where heatmaps win, and where not
         base, _, hurt = p.partition('+')
         if base == 'casa@cropped' and hurt: found.setdefault(_judge(t, heat, ['coordinates compute=same compute'], p)[0], []).append(_NAMED.get(hurt.partition('=')[0], hurt))
     for factor in [l.removeprefix(heat) for l in own.V.loc[('simulated', 'casa@cropped', JUDGED[0])].index if l.startswith(heat + ' ')] if 'simulated' in own.V.index.unique('dataset') else []:
-        found.setdefault(_judge(own, heat + factor, ['coordinates' + factor])[0], []).append(('gross outliers' if factor == ' judged_on=outliers' else '{1} clips'.format(*factor.split('=')) if 'train_clips=' in factor else factor.strip()) + ' (simulated people)' * (t.on != 'simulated'))
+        found.setdefault(_judge(own, heat + factor, ['coordinates' + factor])[0], []).append(('outliers' if factor == ' judged_on=outliers' else '{1} clips'.format(*factor.split('=')) if 'train_clips=' in factor else factor.strip()) + ' (simulated)' * (t.on != 'simulated'))
     if not found: raise KeyError('damage')
-    return ('Heatmaps beat coordinates on damaged joints or few clips, at equal compute', 'holds' if [*found] == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(found) else 'does not hold' if SAYS[3] in found else 'is not shown' if SAYS[1] in found else 'is not judged',
+    return ('Heatmaps beat coordinates on damage or few clips, at equal compute', 'holds' if [*found] == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(found) else 'does not hold' if SAYS[3] in found else 'is not shown' if SAYS[1] in found else 'is not judged',
             '; '.join(f'{dict(zip(SAYS, ("better", "not told apart", "better and worse", "worse", "not judged")))[w]} with {_listed(found[w])}' for w in SAYS if w in found))
 
 # %% ../nbs/87_findings.ipynb #2435e4f9
@@ -103,27 +108,32 @@ def _missing(T): # less than half?
     words = {r: verdict([(g, g - w, g + w) for g, w in told]) for r, told in found.items()}
     if not words: raise KeyError('rivals')
     r = min(words, key=lambda r: (_WORST.index(words[r]), found[r][0][0])); (gain, half), lost = found[r][0], own[JUDGED[0]].mean() # against whom it stands worst
-    return ('Heatmaps lose less than half as much as coordinates with 40 % of joints missing', 'holds in part' if words[r] != SAYS[0] and SAYS[0] in words.values() else _HOLDS[words[r]],
+    return ('At 40 % missing joints heatmaps lose less than half as much as coordinates', 'holds in part' if words[r] != SAYS[0] and SAYS[0] in words.values() else _HOLDS[words[r]],
             f'precision lost: {lost:.3f}; half of what {_plain(r)} lose{"s" * (r == "casa_2d")}: {gain + lost:.3f}, {_span(gain, gain - half, gain + half)}')
 
 # %% ../nbs/87_findings.ipynb #81e9fee8
-def _viewpoint(T): # is the same moment found from elsewhere?
-    t = _seen(T, 'viewpoint'); yaws = [float(p.partition('yaw=')[2]) for p in t.V.loc[t.on].index.unique('protocol') if p.startswith('correspondence@cropped+yaw=')]; yaw = 60. if 60. in yaws else max(yaws, default=0.)
-    word, said = _judge(t, 'heatmap', FIRST, f'correspondence@cropped+yaw={yaw:g}', ['correspondence_error_ms'], 0)
-    return f'A moment is found again by a camera {yaw:g} degrees aside', _HOLDS[word], said
+def _yaw(t) -> float: # 60 degrees, or the widest angle that there is
+    yaws = [float(p.partition('yaw=')[2]) for p in t.V.loc[t.on].index.unique('protocol') if p.startswith('correspondence@cropped+yaw=')]
+    return 60. if 60. in yaws else max(yaws, default=0.)
+
+def _viewpoint(T, who='heatmap', learned='taught by single views'): # is the same moment found from elsewhere?
+    t = _seen(T, 'viewpoint'); yaw = _yaw(t)
+    word, said = _judge(t, who, FIRST, f'correspondence@cropped+yaw={yaw:g}', ['correspondence_error_ms'], 0)
+    return f'The moment is found {yaw:g} degrees aside, {learned}', _HOLDS[word], said
+
+def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'taught by simulated pairs') # does a lesson that pairs cameras carry over to real people?
+
+def _aside(T): # do heatmaps pay there?
+    t = _seen(T, 'viewpoint'); word, said = _judge(t, 'heatmap', ['coordinates', 'coordinates compute=same'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
+    return 'There, heatmaps beat coordinates, same compute', _HOLDS[word], said
 
 def _labels(T): # what are few labels good for?
     t = _seen(T, 'labels'); word, said = _judge(t, 'heatmap', FIRST, 'few_shot@cropped', ['label_transfer@1'])
     return 'One labelled clip beats every control', _HOLDS[word], said + f'; five clips {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
 
-def _cost(T): # is it worth its price?
-    t = _seen(T, 'cost'); heat, flat = 'heatmap attention=factorised', 'coordinates attention=temporal'; word, said = _judge(t, heat, [flat])
-    g1, g0 = (_mean(t, 'embedding@full', 'gflops', l) for l in (heat, flat))
-    return 'What heatmaps cost more buys quality', _HOLDS[word], f'{g1 / g0:.1f} times the arithmetic; {said}'
-
 # %% ../nbs/87_findings.ipynb #f62004fb
-TABLES = ('main', 'components', 'missing_keypoints', 'viewpoint', 'labels', 'cost') # that are read here
-_CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _labels: 'labels', _cost: 'cost'} # each with its table
+TABLES = ('main', 'components', 'missing_keypoints', 'viewpoint', 'labels') # that are read here
+_CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _labels: 'labels'} # each with its table
 
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
          ) -> str: # markdown with links relative to reports/, '' if no claim can be judged
@@ -134,6 +144,6 @@ def found(tables: dict # name of a table -> (rows with means, profile that they 
             title, holds, says = claim(tables); where = _seen(tables, name).name + ', quick runs' * (tables[name][1] == 'quick'); on.setdefault(where, []).append(holds)
             rows[where] = rows.get(where, '') + f'| [{title}]({_file(tables, name)}) | **{holds}** | {says} |\n'
     tally = ', '.join(f'{h.count("holds")} of {len(h)} on {where.partition(",")[0]}' for where, h in on.items())
-    return rows and f'\n## What we found\n\nClaims of this field that hold: {tally}. Both ends of every clip are cut off at random, so that time alone tells little. *Precision*: of the five most similar frames elsewhere, the share in the same phase. ' \
-        'Signed: the gain over the rival, up is better, and in brackets its 95 % interval. Verdicts also count the error in finding events; *not shown* is not *false*.\n\n' \
+    return rows and f'\n## What we found\n\nClaims that hold: {tally}. Clips are cut at random at both ends, so time tells little. *Precision*: share of the five nearest frames elsewhere in the same phase. ' \
+        'Signed: gain over the rival [95 % interval], up is better. Verdicts count event error, too; *not shown* is not *false*.\n\n' \
         '| claim | verdict | number |\n| --- | --- | --- |\n' + ''.join(f'| *{where}* | | |\n{r}' for where, r in rows.items()) or ''

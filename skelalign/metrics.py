@@ -274,12 +274,15 @@ def correspondence_error(a: list, # P arrays (n_i D)
                          b: list, # P arrays (m_i D)
                          maps: list, # P arrays (n_i,): frame of b that belongs to each frame of a, nan where there is none
                          fps = 30., # of b, one number or P
-                         by: str = 'nearest' # or 'dtw'
-                        ) -> Score: # mean error in milliseconds; n = frames
+                         by: str = 'nearest', # or 'dtw'
+                         take = None # (P,) number of the take that both clips of a pair show, each of 0, 1 ... at least once
+                        ) -> Score: # mean error in milliseconds; n = frames; with `take` its clips are the takes
     "Error of matching frames where the true time map is known."
     a, b, maps = _checked_pairs(a, b, maps); scale = 1000 / np.broadcast_to(np.asarray(fps, float), len(a))
-    errors = np.concatenate([np.abs(said - f) * s for said, f, s in zip(_found(a, b, by), maps, scale)])
-    return _mean(errors[np.isfinite(errors)])
+    errors = np.concatenate([np.abs(said - f) * s for said, f, s in zip(_found(a, b, by), maps, scale)]); known = np.isfinite(errors); score = _mean(errors[known])
+    if take is None: return score
+    n = np.max(take) + 1; of = np.repeat(take, [len(f) for f in maps])[known]; frames = np.bincount(of, minlength=n)
+    with np.errstate(invalid='ignore'): return Score(score, score.n, np.bincount(of, errors[known], n) / frames, frames.astype(float)) # nan where no frame of a take has a partner
 
 def _area(gap): # (n,) difference of two curves at whole times, joined by straight lines -> area between them, time it is known for
     g, h = np.abs(gap[:-1]), np.abs(gap[1:]); cross = gap[:-1] * gap[1:] < 0

@@ -22,8 +22,9 @@ from .baselines import resolve
 from .training import Embedder, _save, _start, fit_method, load_checkpoint
 
 # %% auto #0
-__all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'BEST', 'random_action', 'random_takes', 'Model', 'save_pretrained',
-           'from_pretrained', 'train_shipped', 'begin', 'fit_begun', 'weights_hash', 'fit_best', 'fit_own']
+__all__ = ['SHIPPED', 'WINDOW', 'STRIDE', 'RECIPES', 'BEST', 'STARTS', 'random_action', 'random_takes', 'Model',
+           'save_pretrained', 'from_pretrained', 'train_shipped', 'begin', 'fit_begun', 'weights_hash', 'begun_run',
+           'fit_best', 'fit_own']
 
 # %% ../nbs/38_pretrained.ipynb #a9283549
 _POOL = np.concatenate([key_poses(a)[1] for a in TABLES])
@@ -205,6 +206,18 @@ def weights_hash(name: str # in SHIPPED
 
 # %% ../nbs/38_pretrained.ipynb #85e48e39
 BEST = dict(method='coordinates', start='general', overrides=dict(across=dict(weight=.5), optim=dict(steps=1200))) # as a run of `runs.run_grid`
+STARTS = dict(coordinates='general', heatmap='heatmap', supervised='heatmap') # method -> shipped model of the same encoder
+_FURTHER = dict(coordinates=BEST['overrides'], heatmap=dict(across=dict(weight=.5)), supervised={}) # heatmaps take the usual steps, each of which costs more
+
+def begun_run(run: dict # as for `runs.run_grid`; its method may end in +start or +shipped
+             ) -> dict: # the same run, as the ending says
+    "`+start`: trained further from the shipped model of the same encoder, by the recipe that did best; `+shipped`: that model as it is."
+    name, *ends = run['method'].split('+'); begun = run | dict(method=name)
+    if not {'start', 'shipped'} & {*ends}: return begun
+    if name not in STARTS: raise ValueError(f"{run['method']}: there is no shipped model to begin with, expected one of {', '.join(STARTS)}")
+    if 'shipped' in ends: return begun | dict(start=STARTS[name], overrides=dict(optim=dict(steps=0)), factors=run.get('factors', {}) | dict(trained_further='no'))
+    ours, own = _FURTHER[name], run.get('overrides', {})
+    return begun | dict(start=STARTS[name], overrides={k: ours.get(k, {}) | own.get(k, {}) for k in {**ours, **own}})
 
 def fit_best(clips: list, # SkeletonClips of penn13 in 2D; no labels are needed, but `action` says which clips show the same
              seed: int = 0, # of views

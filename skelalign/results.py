@@ -18,7 +18,7 @@ __all__ = ['BASE', 'GAINS', 'SHORT', 'JUDGED', 'FIRST', 'SAYS', 'PRICES', 'parts
 # %% ../nbs/84_results.ipynb #5287c432
 BASE = ['dataset', 'action', 'method', 'protocol', 'metric', 'value', 'seed', 'n_train', 'n_val'] # first columns of every csv
 _HIDDEN = {*BASE, 'run', 'device', 'versions', 'target', 'against', 'low', 'high', 'by_clip'}
-GAINS = {'phase_classification@1.0': 'gain_in_accuracy', 'retrieval_precision@5': 'gain_in_precision', 'event_error': 'gain_in_event_error'} # metric -> its name in rows that compare two labels
+GAINS = {'phase_classification@1.0': 'gain_in_accuracy', 'retrieval_precision@5': 'gain_in_precision', 'event_error': 'gain_in_event_error', 'correspondence_error_ms': 'gain_in_correspondence_ms'} # metric -> its name in rows that compare two labels
 
 def parts(protocol: str # e.g. 'casa@cropped+missing=0.4'
          ) -> tuple: # ('casa@cropped', 'missing', 0.4); ('casa@full', '', 0.) without a corruption
@@ -58,7 +58,7 @@ def _comparable(part: pd.DataFrame, actions: list): # rows of one metric and pro
         if len(table) > 1: yield table, *next(iter(next(iter(labels.values())).values()))[1:]
 
 def _gain_rows(df: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame: # a row for each pair of labels, protocol and metric
-    kept = df[df.by_clip.notna() & df.metric.isin(list(GAINS)) & ~_on_curve(df.protocol)]; kept = kept.assign(label=_labels(kept)); found = []
+    kept = df[df.by_clip.notna() & df.metric.isin(list(GAINS)) & (~_on_curve(df.protocol) | (df.metric == 'correspondence_error_ms'))]; kept = kept.assign(label=_labels(kept)); found = []
     for (d, p, m), part in kept.groupby(['dataset', 'protocol', 'metric'], sort=False):
         for table, w, g in _comparable(part, sorted(set(df[df.dataset == d].action))):
             found.append(compare_all(table, w, m in LOWER, groups=g).assign(dataset=d, protocol=p, metric=m))

@@ -12,8 +12,8 @@ from .figures import figure, png_bytes
 from .runs import COST
 
 # %% auto #0
-__all__ = ['LEGEND', 'results_md', 'actions_md', 'lost_md', 'cost_md', 'curves_md', 'speed_md', 'price_md', 'tables_md',
-           'headline_md', 'answers', 'answer', 'legend']
+__all__ = ['BY_ACTION', 'LEGEND', 'results_md', 'actions_md', 'lost_md', 'cost_md', 'curves_md', 'speed_md', 'price_md',
+           'tables_md', 'headline_md', 'answers', 'answer', 'legend']
 
 # %% ../nbs/89_summary.ipynb #9176d10e
 def _pm(v) -> str: # mean +- std over seeds
@@ -52,11 +52,13 @@ def results_md(V: pd.DataFrame, # of `seed_values`, one data set and one protoco
     rows = [[f'`{l}`', *[cell(m, l) for m in part], *[x for m in judged for x in (_gains(part[m], m, l) if l in part[m].index else ['–', '–'])[:len(words)]]] for l in labels]
     return _md(head, rows)
 
+BY_ACTION = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
+
 def actions_md(df: pd.DataFrame, # rows with means, one data set and one protocol
                labels: list # methods to show
               ) -> str: # a markdown table
     "One row an action: accuracy, precision@5 and event error of some methods."
-    where = _one(df); metrics = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
+    where, metrics = _one(df), BY_ACTION
     V = {a: seed_values(df, a) for a in [*sorted(set(df.action) - {'mean'}), 'mean']}
     get = lambda a, m, l: _pm(V[a].loc[(*where, m, l)]) if (*where, m, l) in V[a].index else '–'
     return _md(['action', *[f'`{l}` {SHORT[m]}' for m in metrics for l in labels]], [[a, *[get(a, m, l) for m in metrics for l in labels]] for a in V])
@@ -149,10 +151,10 @@ def tables_md(csv # path of a csv, or rows
         for p in protocols:
             if parts(p)[:2] not in bent(V): text += f'\n### {d}, {p}\n\n' + results_md(V.loc[[d], [p], :, :], gains)
         text += curves_md(V, d)
-        labels = [l for l in ('clock', 'coordinates', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
+        labels = [l for l in ('clock', 'coordinates', 'coordinates+start', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
         cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
         rows = df[(df.dataset == d) & df.protocol.isin(cropped[:1])]
-        if len(labels) > 2 and rows.action.nunique() > 2 and set(rows.metric) & set(GAINS): text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(rows, labels) + '\n' + lost_md(rows, _trained(V, d))
+        if len(labels) > 2 and rows.action.nunique() > 2 and set(rows.metric) & {*BY_ACTION}: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(rows, labels) + '\n' + lost_md(rows, _trained(V, d))
         if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
     return text
 
@@ -215,7 +217,7 @@ LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: 
 def legend(df: pd.DataFrame # rows with means
           ) -> str: # what stands under the figure
     "How to read the tables of these rows."
-    clips = 'against' in df and df.metric.isin(list(GAINS.values())).any(); how = 'paired bootstrap over clips and seeds' if clips else 'paired t over seeds'
+    clips = [SHORT[m].removesuffix(', ms') for m, g in GAINS.items() if g in set(df.metric)]; how = 'paired bootstrap over clips and seeds' if clips else 'paired t over seeds'
     if 'ratio' in set(df.metric): return 'Medians of alternating repeats in one process and one thread.'
     if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better.'
-    return LEGEND.format(intervals=f'Intervals of accuracy, precision@5 and event error: {how}; of all others, and of damage in several amounts: paired t over seeds.' if clips else f'Intervals: {how}.')
+    return LEGEND.format(intervals=f'Intervals of {" and ".join(filter(None, [", ".join(clips[:-1]), clips[-1]]))}: {how}; of all others, and of damage in several amounts: paired t over seeds.' if clips else f'Intervals: {how}.')

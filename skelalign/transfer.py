@@ -63,13 +63,17 @@ def _embedded(embed, pairs, p: Protocol) -> tuple: # embeddings of first and sec
     clips = list({id(c): c for a, b, _ in pairs for c in (a, b)}.values()); z = dict(zip(map(id, clips), embed_clips(embed, clips, p.normalise)))
     return [z[id(a)] for a, _, _ in pairs], [z[id(b)] for _, b, _ in pairs], [np.asarray(m, float) for *_, m in pairs], np.array([b.fps for _, b, _ in pairs])
 
+def _takes(pairs): # (P,) number of the take that both clips of a pair are views of (`take@view`), in order of its name; None if pairs share clips in another way, as such scores hang together
+    names = [[c.id.split('@')[0] for c in pair[:2]] for pair in pairs]
+    return np.unique([a for a, _ in names], return_inverse=True)[1] if all(a == b for a, b in names) else None
+
 def evaluate_correspondence(embed, # list of SkeletonClips -> list of (T_i, D) arrays
                             pairs: list, # (clip a, clip b, map (T_a,) in frames of b, nan = none)
                             protocol: Protocol|str = 'casa@full' # its normalise counts; clips are taken as they come
                            ) -> dict: # metric -> Score
     "How far, in milliseconds, a frame's nearest frame and its partner by warping are from its true partner; area between the paths."
-    a, b, maps, fps = _embedded(embed, pairs, _clean(protocol))
-    return dict(correspondence_error_ms=correspondence_error(a, b, maps, fps), correspondence_error_dtw_ms=correspondence_error(a, b, maps, fps, 'dtw'), enclosed_area_error=enclosed_area_error(a, b, maps))
+    a, b, maps, fps = _embedded(embed, pairs, _clean(protocol)); take = _takes(pairs); error = lambda by: correspondence_error(a, b, maps, fps, by, take)
+    return dict(correspondence_error_ms=error('nearest'), correspondence_error_dtw_ms=error('dtw'), enclosed_area_error=enclosed_area_error(a, b, maps))
 
 # %% ../nbs/35_transfer.ipynb #7095d969
 def _piece(a, b, fits, share, seed): # slice of clip a whose ends have a partner in clip b, or None
