@@ -58,6 +58,10 @@ def _styles(labels: list) -> dict: # label -> look of its curve: heatmaps warm, 
     own = {l: dict(c=pool[i % len(pool)], ls=('-', '--', ':')[i // len(pool) % 3]) for pool, warm in ((_WARM, True), (_COOL, False)) for i, l in enumerate(l for l in learned if l.startswith('heatmap') == warm)}
     return own | {l: dict(c=_GREEN, ls='--') if l.startswith('supervised') else dict(c='.45', ls=_DASHES[first(l)]) for l in labels if l not in own}
 
+def _ratios(ax): # equal ratios look equal
+    from matplotlib.ticker import LogLocator, NullFormatter
+    ax.set_yscale('log'); ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5))); ax.yaxis.set_major_formatter('{x:g}'); ax.yaxis.set_minor_formatter(NullFormatter())
+
 def _lines(V: pd.DataFrame, width: float): # every method a curve, seeds as a band
     from matplotlib.figure import Figure
     found = {k: C for k, C in curves(V).items() if k[3] in JUDGED and k[1:3] in bent(V)}; labels = sorted({l for C in found.values() for l in C.index}, key=order)
@@ -69,6 +73,7 @@ def _lines(V: pd.DataFrame, width: float): # every method a curve, seeds as a ba
                 y = found[(*k, m)].loc[l].unstack(); x = y.index
                 ax.plot(x, y.mean(axis=1), marker='.', lw=1.2, label=l, **styles[l]); ax.fill_between(x, y.min(axis=1), y.max(axis=1), color=styles[l]['c'], alpha=.15, lw=0)
             ax.set(title=f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{k[0]}, {k[1]}', xlabel=k[2])
+            if m.endswith('_ms'): _ratios(ax) # from a few milliseconds to half a second
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc='outside lower center', ncols=2, frameon=False)
     return fig
 

@@ -237,14 +237,17 @@ def test_codes_of_real_processes(box, ran):
 def test_stopped_by_hand(box):
     "On a terminal there is a bar; ctrl-C ends with 130, a word, and nothing written."
     before = sorted(box.rglob('*')); (main, side), seen = pty.openpty(), b''; termios.tcsetwinsize(side, (24, 100))
-    run = subprocess.Popen([*CLI, *'train poses -o stopped --steps 100000'.split()], cwd=box, env=ENV, stdout=side, stderr=side); os.close(side); end = time.monotonic() + 60
+    run = subprocess.Popen([*CLI, *'train poses -o stopped --steps 100000'.split()], cwd=box, env=ENV, stdout=side, stderr=side, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)); os.close(side) # a shell's background job would ignore it
+    end = time.monotonic() + 60
     while not re.search(rb'\d+/100000', seen) and time.monotonic() < end:
         if select.select([main], [], [], 1)[0]: seen += os.read(main, 4096)
     run.send_signal(signal.SIGINT); tail = b''
     try:
-        while True: tail += os.read(main, 4096)
+        while select.select([main], [], [], 30)[0]: tail += os.read(main, 4096)
     except OSError: pass # the terminal is closed
-    os.close(main); assert run.wait(30) == 130 and b'stopped, nothing was written' in tail and b'Traceback' not in seen + tail, (seen + tail)[-1500:]
+    try: code = run.wait(30)
+    finally: run.kill(); os.close(main)
+    assert code == 130 and b'stopped, nothing was written' in tail and b'Traceback' not in seen + tail, (seen + tail)[-1500:]
     assert sorted(box.rglob('*')) == before
 
 @pytest.mark.skipif(not DEMO.is_dir(), reason='SKELALIGN_DATA has no Pose2Sim_demo')

@@ -174,7 +174,8 @@ def test_real_data_count_where_they_are_used(home, monkeypatch):
 def stopped(home, how):
     "Start the runner on a table of three runs, stop its process group once one run has ended; nothing outlives it, and no table is there, whole or half."
     table(home, 'toy', f'from skelalign.reports import run_grid, save\nsave("toy", run_grid({slow(3, 250)!r}, out), out)', quick={}); out = home/'reports'/'quick'
-    p = subprocess.Popen([sys.executable, '-m', 'skelalign.reports', '--jobs', '1'], cwd=home, env=os.environ | dict(OMP_NUM_THREADS='1'), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    p = subprocess.Popen([sys.executable, '-m', 'skelalign.reports', '--jobs', '1'], cwd=home, env=os.environ | dict(OMP_NUM_THREADS='1'), stderr=subprocess.PIPE, text=True, start_new_session=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a shell's background job would ignore it
     end = time.monotonic() + 120
     while not records(out/'runs') and p.poll() is None and time.monotonic() < end: time.sleep(.01)
     below = psutil.Process(p.pid).children(recursive=True); os.killpg(p.pid, how); says = p.communicate(timeout=60)[1]
