@@ -213,6 +213,7 @@ def begun_run(run: dict # as for `runs.run_grid`; its method may end in +start o
              ) -> dict: # the same run, as the ending says
     "`+start`: trained further from the shipped model of the same encoder, by the recipe that did best; `+shipped`: that model as it is."
     name, *ends = run['method'].split('+'); begun = run | dict(method=name)
+    if unknown := {*ends} - {'start', 'shipped', 'all'}: raise ValueError(f"{run['method']}: ends in +{min(unknown)}, expected +start, +shipped or +all")
     if not {'start', 'shipped'} & {*ends}: return begun
     if name not in STARTS: raise ValueError(f"{run['method']}: there is no shipped model to begin with, expected one of {', '.join(STARTS)}")
     if 'shipped' in ends: return begun | dict(start=STARTS[name], overrides=dict(optim=dict(steps=0)), factors=run.get('factors', {}) | dict(trained_further='no'))
