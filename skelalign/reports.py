@@ -12,7 +12,7 @@ from .clip import write_atomic
 from .executors import dask_executor, package_hash
 from .findings import TABLES, found
 from .runs import cache_root, fingerprint, one_line, repo_root, run_grid, run_sources, say
-from .summary import answer, answers, csv_text, headline_md, legend, png_bytes, read_table, tables_md
+from .summary import answer, answers, answers_md, csv_text, headline_md, legend, png_bytes, read_table, tables_md
 
 # %% auto #0
 __all__ = ['PROFILES', 'about', 'table_names', 'markdown', 'save', 'found_md', 'index_md', 'readme_table', 'refresh_readme',
@@ -45,8 +45,8 @@ def markdown(csv # path reports/<profile>/<table>.csv
             ) -> str: # text of the .md beside it
     "The report of a csv: question, answer, figure, tables, provenance."
     csv = Path(csv); table, profile = csv.stem, csv.resolve().parent.name
-    me = about(table, repo_root(csv.parent)); df = read_table(csv); says = answers(df, me.get('claims', [])); told = f' {says[0]}' if len(says) == 1 else '\n\n' + '\n'.join(f'* {s}' for s in says)
-    return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.**{told}\n\n![{table}]({table}.png)\n\n'
+    me = about(table, repo_root(csv.parent)); df = read_table(csv); says = answers_md(df, me.get('claims', [])); apart = '\n\n' if '\n' in says else ' '
+    return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.**{apart}{says}\n\n![{table}]({table}.png)\n\n'
             + legend(df) + f' {me.get("caveat", "")}'.rstrip() + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
 
@@ -91,7 +91,7 @@ def index_md(root # repository
         wanted = [p for p in reversed(PROFILES) if p in me]
         if not wanted: continue
         p = (have or wanted)[0]; needs = me[p].get('dataset', 'simulated') != 'simulated'
-        says = _shortly(answer(Path(root)/'reports'/p/f'{t}.csv', me.get('claims', [])[:1])) if have else 'Not run yet.' + ' It needs the data that README.md describes.' * needs
+        says = _shortly(answers(Path(root)/'reports'/p/f'{t}.csv', me.get('claims', []))[0]) if have else 'Not run yet.' + ' It needs the data that README.md describes.' * needs
         links = ', '.join(f'[{x}]({x}/{t}.md)' for x in have) # no link to what is not there
         text += f'| **{t}** {links}<br>`python -m skelalign.reports {t} --profile {p}` | {me["question"]}<br>**{says}** | ' + (f'<img src="{p}/{t}.png" width="160">' if have else '–') + ' |\n'
     return text

@@ -9,9 +9,10 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
 from pathlib import Path
 import numpy as np, pandas as pd, torch
-from .clip import write_atomic
+from .clip import joint_set, write_atomic
 from .datasets import DATASETS, load
 from .baselines import CONTROLS
+from .mismatch import unlike
 from .training import resolve, fit_method
 from .transfer import describe, judge_all
 from .pretrained import fit_begun, from_pretrained, weights_hash
@@ -105,7 +106,7 @@ _MAKER, _MAKERS = dict(simulated='simulate'), {'simulate', 'datasets', 'render'}
 
 def _makers(run: dict) -> set: # modules that make the clips
     data = run.get('data', {})
-    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in data else set()) # there the cameras are
+    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in data else set()) | ({'mismatch'} if 'unlike' in data else set()) # in datasets are the cameras, too
     return makers | (({'video'} | ({'render'} if 'simulate' in makers else set())) if data.get('rgb') else set())
 
 def training_sources(run: dict # as for `identify`; its data set and whether it asks for RGB count
@@ -137,7 +138,9 @@ def cache_root(start='.' # as for `repo_root`
 # %% ../nbs/88_runs.ipynb #567d7f92
 @functools.lru_cache(4)
 def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see, focus = radius of what they see of them
-    options = json.loads(options); rgb, radius = options.pop('rgb', None), options.pop('focus', None)
+    options = json.loads(options); rgb, radius, ways = options.pop('rgb', None), options.pop('focus', None), options.pop('unlike', None)
+    if ways: return unlike(_clips(dataset, json.dumps(options | ({'rgb': rgb, 'focus': radius} if rgb else {}), sort_keys=True)), **ways)
+    if 'joints' in options: options['joints'] = joint_set(options['joints'])
     if not rgb: return load(dataset, **options)
     from skelalign.render import simulated_videos
     from skelalign.video import attach_rgb, focus
@@ -310,7 +313,7 @@ def _check_data(runs: list):
     try: [training_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in runs}.values()]
     except FileNotFoundError as e: raise FileNotFoundError(f'not run: data not available: {e}') from e
 
-def _freeze(): [sources(name) for name in ('training', 'transfer', *sorted(_MAKERS), 'video')] # a worker hashes the code that it has imported, not what is edited meanwhile
+def _freeze(): [sources(name) for name in ('training', 'transfer', *sorted(_MAKERS), 'video', 'mismatch')] # a worker hashes the code that it has imported, not what is edited meanwhile
 
 def _pool(runs: list, jobs: int): # workers that can read what the runs need
     if address := os.environ.get('SKELALIGN_SCHEDULER'): return dask_executor(address, functools.partial(_check_data, runs))

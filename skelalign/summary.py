@@ -4,6 +4,7 @@
 
 # %% ../nbs/89_summary.ipynb #a80355d8
 from __future__ import annotations
+import os, re
 import numpy as np, pandas as pd
 from .protocols import gain as gain_over, gap_closed
 from .transfer import one_kind
@@ -13,7 +14,7 @@ from .runs import COST
 
 # %% auto #0
 __all__ = ['BY_ACTION', 'LEGEND', 'results_md', 'actions_md', 'lost_md', 'cost_md', 'curves_md', 'speed_md', 'price_md',
-           'tables_md', 'headline_md', 'answers', 'answer', 'legend']
+           'tables_md', 'headline_md', 'answers', 'answer', 'answers_md', 'legend']
 
 # %% ../nbs/89_summary.ipynb #9176d10e
 def _pm(v) -> str: # mean +- std over seeds
@@ -178,35 +179,52 @@ def headline_md(csv, # path of a csv, or rows
 _ALSO = {'phase_classification@0.1': 'accuracy from 10 % of the labels', 'phase_classification@0.5': 'accuracy from 50 % of the labels'} # that claims may name and no column shows
 def _short(m: str) -> str: return {**SHORT, **_ALSO}.get(m.removesuffix(' kept'), m.removesuffix(' kept')) + ' kept' * m.endswith(' kept')
 
-def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str) -> str: # one sentence; V of `seed_values`
+def _shared(labels: list) -> str: # the factors that all of them end in, ' judged_on=no legs', or ''
+    end = os.path.commonprefix([l[::-1] for l in labels])[::-1]; first = re.search(r' \w+=', end)
+    return end[first.start():] if first else ''
+
+def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str): # (where, verdict, numbers), or None; V of `seed_values`
     who, protocol, found, said = claim['better'], claim.get('protocol', 'casa@cropped'), {}, []
     for m in claim.get('metrics', ['retrieval_precision@5', 'event_error']):
-        if (dataset, protocol, m) not in V.index.droplevel(3): return ''
+        if (dataset, protocol, m) not in V.index.droplevel(3): return None
         part = V.loc[(dataset, protocol, m)]; rivals = [r for r in claim['than'] if r in part.index]
-        if who not in part.index or not rivals: return ''
+        if who not in part.index or not rivals: return None
         told = told_by(part, gains, dataset, protocol, m); own = {r: told(who, r) for r in rivals}; near = min(rivals, key=lambda r: own[r][0])
         for r in rivals: found.setdefault(r, []).append(own[r])
         gain, low, high = own[near]; span = f' ({low:+.3f} to {high:+.3f})' if np.isfinite(low) else ''
-        said.append(f'{_short(m)} {part.loc[who].mean():.3f}, by {gain:+.3f}{span}' + f' over `{near}`' * (len(rivals) > 1))
+        said.append((f'{_short(m)} {part.loc[who].mean():.3f}, by {gain:+.3f}{span}', near if len(rivals) > 1 else ''))
+    same = _shared([who, *found]); plain = lambda r: f'`{r.removesuffix(same)}`' # said once, where it is asked
     words = {w: [r for r in found if verdict(found[r]) == w] for w in SAYS}; words = {w: rs for w, rs in words.items() if rs}
-    named = lambda rs: claim.get('named') if len(words) == 1 and claim.get('named') else ', '.join(f'`{r}`' for r in rs)
-    return f'On {dataset}, {protocol}, `{who}` ' + ' and '.join(f'{w} {named(rs)}' for w, rs in words.items()) + f': {"; ".join(said)}.'
+    named = lambda rs: claim.get('named') if len(words) == 1 and claim.get('named') else ', '.join(map(plain, rs))
+    return ', '.join(filter(None, [dataset, protocol, same.strip()])), f'{plain(who)} ' + ' and '.join(f'{w} {named(rs)}' for w, rs in words.items()), '; '.join(n + f' over {plain(r)}' * bool(r) for n, r in said)
 
 # %% ../nbs/89_summary.ipynb #d0de0ff7
+def _verdicts(df: pd.DataFrame, claims: list) -> list: # sentences, or (where, verdict, numbers) of one claim and dataset
+    if 'ratio' in set(df.metric): return [_speed_says(df)]
+    V, gains = with_kept(seed_values(df)), clip_gains(df); first = [_price_says(df)] if 'gflops' in set(df.metric) else []
+    return list(filter(None, [*first, *(_verdict(V, gains, c, d) for d in sorted(set(df.dataset)) for c in claims)])) or ['No claim of this table can be judged on these rows.']
+
 def answers(csv, # path of a csv, or rows
             claims: list # dicts: better, than (list) and, if wanted, named (the list in words), protocol, metrics
            ) -> list: # of sentences, one a claim and dataset; numbers against the nearest rival, up is better
     "What the data say to a table's claims, one by one."
-    df = read_table(csv)
-    if 'ratio' in set(df.metric): return [_speed_says(df)]
-    V, gains = with_kept(seed_values(df)), clip_gains(df); first = [_price_says(df)] if 'gflops' in set(df.metric) else []
-    return list(filter(None, [*first, *(_verdict(V, gains, c, d) for d in sorted(set(df.dataset)) for c in claims)])) or ['No claim of this table can be judged on these rows.']
+    return [v if isinstance(v, str) else 'On {}, {}: {}.'.format(*v) for v in _verdicts(read_table(csv), claims)]
 
 def answer(csv, # path of a csv, or rows
            claims: list # as for `answers`
           ) -> str: # the sentences in one line
     "What the data say to a table's claims."
     return ' '.join(answers(csv, claims))
+
+def answers_md(csv, # path of a csv, or rows
+               claims: list, # as for `answers`
+               most: int = 4 # sentences; more claims make a table
+              ) -> str: # markdown: a sentence, a list of them, or a table
+    "What the data say to a table's claims, as one reads it."
+    found, lines = _verdicts(read_table(csv), claims), answers(csv, claims)
+    if len(lines) <= most: return '\n'.join(f'* {l}' for l in lines) if len(lines) > 1 else lines[0]
+    rows = [v for v in found if not isinstance(v, str)]
+    return ''.join(f'{v}\n\n' for v in found if isinstance(v, str)) + '| on | verdict | numbers |\n| --- | --- | --- |\n' + '\n'.join('| {} | {} | {} |'.format(*v) for v in rows)
 
 # %% ../nbs/89_summary.ipynb #12a6300d
 LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '

@@ -192,6 +192,7 @@ def test_nothing_is_shown_without_a_csv():
     assert {f for f in (ROOT/'reports').rglob('*.md')} - set(shown) == {ROOT/'reports'/'README.md'} and (ROOT/'reports'/'README.md').read_text() == index_md(ROOT)
     found = (ROOT/'reports'/'README.md').read_text().partition('## What we found')[2].partition('## All tables')[0]; words = re.sub(r'\]\([^)]*\)|[|]|---', ' ', found).split()
     assert 100 < len(words) <= 350, f'half a page, not {len(words)} words'
+    assert 'No claim' not in (ROOT/'reports'/'README.md').read_text(), 'a table whose first claim has no rows shows the answer to the next'
 
 @pytest.mark.parametrize('csv', COMMITTED, ids=lambda f: f'{f.parent.name}/{f.name}')
 def test_committed_reports_are_what_their_csv_says(csv):
