@@ -3,6 +3,7 @@ import os, re, subprocess, sys
 from importlib.util import find_spec
 import pytest
 import house
+from skelalign.results import JUDGED, SAYS, clip_gains, read_table, seed_values, told_by, verdict
 from gates import ROOT
 
 TEXT = (ROOT/'README.md').read_text(encoding='utf-8')
@@ -52,3 +53,13 @@ def test_no_number_typed_by_hand():
     prose = re.sub(r'```.*?```|`[^`]*`|\([^)]*\)', '', TABLE.sub('', TEXT), flags=re.S)
     found = re.findall(r'(?<![\w.])(?:0?\.\d+|\d+(?:\.\d+)? ?%)', prose)
     assert not found, f'README.md states {found}: let the table say it'
+
+SAID = [ # words of the README, table, protocol, metrics, row, rivals, what the csv has to say
+    ('coordinates are not told apart from heatmaps', 'components', 'casa@cropped', JUDGED[:2], 'heatmap attention=factorised', 'coordinates compute=same compute', SAYS[1]),
+    ('and are better with noisy joints', 'components', 'casa@cropped+noise=0.1', JUDGED[:2], 'heatmap attention=factorised', 'coordinates compute=same compute', SAYS[3]),
+    ('between cameras at a right angle heatmaps are better', 'viewpoint', 'correspondence@cropped+yaw=90', ['correspondence_error_ms'], 'heatmap', 'coordinates compute=same', SAYS[0])]
+@pytest.mark.parametrize('words, table, protocol, metrics, row, rival, says', SAID, ids=[s[0] for s in SAID])
+def test_prose_says_what_the_reports_say(words, table, protocol, metrics, row, rival, says):
+    df = read_table(ROOT/'reports'/'full'/f'{table}.csv'); on = next(d for d in sorted(set(df.dataset)) if d != 'simulated'); V, gains = seed_values(df), clip_gains(df)
+    found = [told_by(V.loc[(on, protocol, m)], gains, on, protocol, m)(row, rival) for m in metrics]
+    assert words in ' '.join((ROOT/'README.md').read_text().split()) and verdict(found) == says
