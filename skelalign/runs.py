@@ -49,6 +49,7 @@ def _started(run: dict) -> dict: # what the training begins with; nothing where 
 
 def _check_options(data: dict): # ValueError in one sentence; options of the data set itself are checked where it is read
     if 'dev' in data and not (isinstance(data['dev'], float) and 0 < data['dev'] <= .5): raise ValueError(f"dev is {data['dev']!r}, expected a share of the training clips above 0 and up to 0.5")
+    if not isinstance(data.get('unlike', {}), dict): raise ValueError(f"unlike is {data['unlike']!r}, expected a dict such as {{'hide': 'legs'}}")
     on = data.get('trained_on', dict(dataset=DATASETS[0]))
     if not isinstance(on, dict) or on.get('dataset') not in DATASETS: raise ValueError(f'trained_on is {on!r}, expected a dict whose dataset is one of {", ".join(DATASETS)}')
     if own := {'dev', 'trained_on'} & set(on): raise ValueError(f'trained_on has its own {min(own)!r}, expected actions and options of {on["dataset"]} only; dev of the run holds for both data sets')
