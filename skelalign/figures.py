@@ -96,7 +96,7 @@ def _hit(line, V: pd.DataFrame, d: str, base: str, protocols: dict): # on a row 
             ax.plot([a.mean() for a in x], y, 'o', c=styles[l]['c'], ms=4.5, mew=0, label=l)
         for name, style, c in (('clock', '--', '.45'), ('supervised', '-', _GREEN)):
             if (d, base, m, name) in V.index: ax.axvline(V.loc[(d, base, m, name)].mean(), ls=style, c=c, lw=1, label={'supervised': 'supervised ceiling'}.get(name, name))
-        ax.set(yticks=range(len(protocols)), yticklabels=protocols.values() if ax is line[0] else [], ylim=(len(protocols) - .5, -.5), title=f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{d}, {base}, damaged'); ax.grid(False)
+        ax.set(yticks=range(len(protocols)), yticklabels=protocols.values() if ax is line[0] else [], ylim=(len(protocols) - .5, -.5), title=f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{d}, {base}'); ax.grid(False)
         for b in range(1, len(protocols)): ax.axhline(b - .5, c='.9', lw=.8)
 
 # %% ../nbs/85_figures.ipynb #f15f4829
@@ -106,7 +106,7 @@ def _hits(V: pd.DataFrame, width: float): # clean clips: every method a row; dam
     for d, p, m, l in V.index:
         if m in JUDGED[:2] and (d, p) not in hurt: clean.setdefault((d, p), set()).add(l)
     longest = max(len(l) for labels in clean.values() for l in labels); height = [.5 + .17 * len(l) for l in clean.values()] + [.6 + .36 * len(p) for p in rows.values()]
-    fig = Figure(figsize=(width + .065 * max(0, longest - 18), sum(height) + .8), dpi=120, layout='constrained'); axes = fig.subplots(len(height), 2, squeeze=False, height_ratios=height)
+    fig = Figure(figsize=(width + .065 * max(0, longest - 18), sum(height) + .8), dpi=120, layout='constrained'); fig.get_layout_engine().set(w_pad=.15); axes = fig.subplots(len(height), 2, squeeze=False, height_ratios=height)
     for ((d, p), labels), line in zip(clean.items(), axes):
         for m, ax in zip(JUDGED, line):
             _panel(ax, V.loc[(d, p, m)], labels := sorted(labels, key=order), f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{d}, {p}'); ax.set_yticklabels(labels if ax is line[0] else [])

@@ -85,11 +85,11 @@ def lost_md(df: pd.DataFrame, # rows with means, one data set and one protocol
 def cost_md(V: pd.DataFrame, # of `seed_values`
             dataset: str # one of them
            ) -> str: # a markdown table, empty if nothing was trained
-    "What training cost, from the records: mean over models and seeds."
+    "What training cost, from the records: mean over models and seeds; rows that use the weights of another are left out."
     V = V[V.index.get_level_values('protocol') == 'training@full']
     if dataset not in V.index.get_level_values('dataset'): return ''
-    C = V.mean(axis=1).loc[dataset, 'training@full'].unstack('metric').reindex(columns=COST)
-    rows = [[f'`{l}`', f'{r.parameters:,.0f}', f'{r.frames_per_second:,.0f}', f'{100 * r.share_outside_model:.0f} %', f'{r.peak_memory_mb:,.0f}', f'{r.seconds:.1f}'] for l, r in C.loc[sorted(C.index, key=order)].iterrows()]
+    C = V.mean(axis=1).loc[dataset, 'training@full'].unstack('metric').reindex(columns=COST); C = C.loc[sorted(C.index, key=order)]; C = C[~C.assign(who=C.index.str.split().str[0]).duplicated()] # to the digit: one training
+    rows = [[f'`{l}`', f'{r.parameters:,.0f}', f'{r.frames_per_second:,.0f}', f'{100 * r.share_outside_model:.0f} %', f'{r.peak_memory_mb:,.0f}', f'{r.seconds:.1f}'] for l, r in C.iterrows()]
     return _md(['method', 'parameters', 'training frames/s', 'step time outside the model', 'peak memory, MB', 'training, s a model'], rows)
 
 # %% ../nbs/89_summary.ipynb #4e53bfd1
