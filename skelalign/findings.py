@@ -90,18 +90,22 @@ def _condition(factor: str) -> str: # a row's factor, in words
     name, _, value = factor.strip().partition('=')
     return dict(train_clips=f'{value} clips', joints=value, judged_on=f'foreign {value}' if value[-1:].isdigit() else value).get(name, factor.strip())
 
-def _damage(T): # where heatmaps win, and where not
-    t, found, heat = _seen(T, 'components'), {}, 'heatmap attention=factorised'
+def _hard(T) -> dict: # (condition, whether simulated) -> verdict on heatmaps there, against coordinates that cost as much
+    t, heat, found = _seen(T, 'components'), 'heatmap attention=factorised', {}
     for p in t.V.loc[t.on].index.unique('protocol'):
         base, _, hurt = p.partition('+')
-        if base == 'casa@cropped' and hurt: found.setdefault(_judge(t, heat, ['coordinates compute=same compute'], p)[0], []).append(_NAMED.get(hurt.partition('=')[0], hurt))
-    here = set(t.V.index.unique('dataset')); made = {}
-    for on in [t.on] + ['simulated'] * (t.on != 'simulated' and 'simulated' in here):
-        own = SimpleNamespace(**vars(t) | dict(on=on))
-        for factor in [l.removeprefix(heat) for l in t.V.loc[(on, 'casa@cropped', JUDGED[0])].index if l.startswith(heat + ' ')]:
-            with contextlib.suppress(KeyError): (found if on == t.on else made).setdefault(_judge(own, heat + factor, ['coordinates compute=same compute' + factor, 'coordinates' + factor])[0], []).append(_condition(factor))
-    if not (said := [w for w in SAYS if w in {**found, **made}]): raise KeyError('damage')
-    where = lambda w: ' or '.join(filter(None, [_listed(found[w]) if w in found else '', f'{_listed(made[w])} (simulated)' if w in made else '']))
+        if base == 'casa@cropped' and hurt: found[_NAMED.get(hurt.partition('=')[0], hurt), False] = _judge(t, heat, ['coordinates compute=same compute'], p)[0]
+    for t, heat in [(t, heat)] + ([(_seen(T, 'unlike'), 'heatmap')] if 'unlike' in T else []):
+        for on, p, m, label in t.V.index:
+            factor = label.removeprefix(heat)
+            if p != 'casa@cropped' or m != JUDGED[0] or on not in (t.on, 'simulated') or not (label.startswith(heat) and factor.startswith(' ')): continue
+            with contextlib.suppress(KeyError): found[_condition(factor), on != t.on] = _judge(SimpleNamespace(**vars(t) | dict(on=on)), label, ['coordinates compute=same compute' + factor, 'coordinates' + factor])[0]
+    return found
+
+def _damage(T): # where heatmaps win, and where not
+    if not (found := _hard(T)): raise KeyError('damage')
+    said = [w for w in SAYS if w in found.values()]; at = lambda w, made: [c for (c, simulated), says in found.items() if says == w and simulated == made]
+    where = lambda w: ' or '.join(filter(None, [_listed(at(w, False)) if at(w, False) else '', f'{_listed(at(w, True))} (simulated)' if at(w, True) else '']))
     return ('On hard clips heatmaps beat coordinates, equal compute', 'holds' if said == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(said) else 'does not hold' if SAYS[3] in said else 'is not shown' if SAYS[1] in said else 'is not judged',
             '; '.join(f'{_TOLD[w]} with {where(w)}' for w in said))
 
@@ -141,7 +145,7 @@ def _labels(T): # what are few labels good for?
     return 'One labelled clip beats every control', _HOLDS[word], said + f'; five clips {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
 
 # %% ../nbs/87_findings.ipynb #f62004fb
-TABLES = ('main', 'components', 'missing_keypoints', 'viewpoint', 'labels') # that are read here
+TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'labels') # that are read here
 _CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _labels: 'labels'} # each with its table
 
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
