@@ -82,7 +82,13 @@ def _single(V: pd.DataFrame) -> dict: # (dataset, base) -> its corruptions of on
     found = {}
     for d, base, name, m in curves(V):
         if m in JUDGED and (base, name) not in bent(V) and base in V.loc[d].index.unique('protocol'): found.setdefault((d, base), {base: 'clean'})[next(p for p in V.loc[d].index.unique('protocol') if parts(p)[:2] == (base, name))] = name
-    return {k: {p: n if n == 'clean' else f'{n} {parts(p)[2]:g}' for p, n in v.items()} for k, v in found.items() if len(v) > 3 and len(_hurt(V, k[0], v)) < 7}
+    return {k: {p: n if n == 'clean' or parts(p)[2] == 1 else f'{n} {parts(p)[2]:g}' for p, n in v.items()} for k, v in found.items() if len(v) > 3 and len(_hurt(V, k[0], v)) < 7}
+
+def _by_condition(V: pd.DataFrame) -> pd.DataFrame: # rows `judged_on` of a data set that has three kinds or more, as damage to the rows without it
+    at = V.index.to_frame(index=False); told = at.label.str.extract('^(.*) judged_on=(.*)$')
+    there = told[1].notna() & (told[1].groupby(at.dataset).transform('nunique') > 2)
+    at.loc[there, 'protocol'] += '+' + told[1][there] + '=1'; at.loc[there, 'label'] = told[0][there]
+    return V.set_axis(pd.MultiIndex.from_frame(at))[~(there & at.protocol.str.startswith('training')).to_numpy()].sort_index()
 
 def _hurt(V: pd.DataFrame, dataset: str, protocols) -> list: # labels under the damaged ones of these protocols
     return sorted({l for p in protocols if '+' in p for l in V.loc[(dataset, p)].index.unique('label')} - {'clock', 'supervised'}, key=order)
@@ -154,7 +160,7 @@ def figure(csv, # path of a csv, or rows
     df = read_table(csv)
     with _style():
         if 'ratio' in set(df.metric): return _bars(df, width)
-        V = seed_values(df)
+        V = _by_condition(seed_values(df))
         if not set(JUDGED) & set(V.index.unique('metric')): raise ValueError(f'no row can be drawn, expected means over actions of {", ".join(JUDGED)}, or ratios; is an action missing from every method?')
         if 'gflops' in set(df.metric): return _paid(V, width)
         return _lines(V, width) if bent(V) else _hits(V, width) if _single(V) else _dots(V, width)
