@@ -205,9 +205,9 @@ def weights_hash(name: str # in SHIPPED
     return hashlib.sha256((Path(str(files('skelalign')))/'weights'/name/_FILES[1]).read_bytes()).hexdigest()[:16]
 
 # %% ../nbs/38_pretrained.ipynb #85e48e39
-BEST = dict(method='coordinates', start='general', overrides=dict(across=dict(weight=.5), optim=dict(steps=1200))) # as a run of `runs.run_grid`
+BEST = dict(method='coordinates', start='general', overrides=dict(across=dict(weight=.5), loss=dict(name='soft_target_contrastive', sigma2=5., tau=.1), optim=dict(steps=1200))) # as a run of `runs.run_grid`
 STARTS = dict(coordinates='general', heatmap='heatmap', supervised='heatmap') # method -> shipped model of the same encoder
-_FURTHER = dict(coordinates=BEST['overrides'], heatmap=dict(across=dict(weight=.5)), supervised={}) # heatmaps take the usual steps, each of which costs more
+_FURTHER = dict(coordinates=BEST['overrides'], heatmap={k: v for k, v in BEST['overrides'].items() if k != 'optim'}, supervised={}) # heatmaps take the usual steps, each of which costs more
 
 def begun_run(run: dict # as for `runs.run_grid`; its method may end in +start or +shipped
              ) -> dict: # the same run, as the ending says
