@@ -204,11 +204,13 @@ def _verdicts(df: pd.DataFrame, claims: list) -> list: # sentences, or (where, v
     V, gains = with_kept(seed_values(df)), clip_gains(df); first = [_price_says(df)] if 'gflops' in set(df.metric) else []
     return list(filter(None, [*first, *(_verdict(V, gains, c, d) for d in sorted(set(df.dataset)) for c in claims)])) or ['No claim of this table can be judged on these rows.']
 
+def _sentence(v) -> str: return v if isinstance(v, str) else 'On {}, {}: {}.'.format(*v)
+
 def answers(csv, # path of a csv, or rows
             claims: list # dicts: better, than (list) and, if wanted, named (the list in words), protocol, metrics
            ) -> list: # of sentences, one a claim and dataset; numbers against the nearest rival, up is better
     "What the data say to a table's claims, one by one."
-    return [v if isinstance(v, str) else 'On {}, {}: {}.'.format(*v) for v in _verdicts(read_table(csv), claims)]
+    return [_sentence(v) for v in _verdicts(read_table(csv), claims)]
 
 def answer(csv, # path of a csv, or rows
            claims: list # as for `answers`
@@ -221,7 +223,7 @@ def answers_md(csv, # path of a csv, or rows
                most: int = 4 # sentences; more claims make a table
               ) -> str: # markdown: a sentence, a list of them, or a table
     "What the data say to a table's claims, as one reads it."
-    found, lines = _verdicts(read_table(csv), claims), answers(csv, claims)
+    found = _verdicts(read_table(csv), claims); lines = [_sentence(v) for v in found]
     if len(lines) <= most: return '\n'.join(f'* {l}' for l in lines) if len(lines) > 1 else lines[0]
     rows = [v for v in found if not isinstance(v, str)]
     return ''.join(f'{v}\n\n' for v in found if isinstance(v, str)) + '| on | verdict | numbers |\n| --- | --- | --- |\n' + '\n'.join('| {} | {} | {} |'.format(*v) for v in rows)
