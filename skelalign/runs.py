@@ -137,7 +137,7 @@ def cache_root(start='.' # as for `repo_root`
     return Path(os.environ.get('SKELALIGN_CACHE') or repo_root(start)/'.cache')
 
 # %% ../nbs/88_runs.ipynb #567d7f92
-@functools.lru_cache(4)
+@functools.lru_cache(8)
 def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see, focus = radius of what they see of them
     options = json.loads(options); rgb, radius, ways = options.pop('rgb', None), options.pop('focus', None), options.pop('unlike', None)
     if ways: return unlike(_clips(dataset, json.dumps(options | ({'rgb': rgb, 'focus': radius} if rgb else {}), sort_keys=True)), **ways)

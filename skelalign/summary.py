@@ -54,13 +54,13 @@ def results_md(V: pd.DataFrame, # of `seed_values`, one data set and one protoco
     return _md(head, rows)
 
 BY_ACTION = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
+_SHOWN = ('clock', 'coordinates', 'coordinates compute=same compute', 'coordinates+start', 'heatmap', 'supervised') # of the rows, by action
 
 def actions_md(df: pd.DataFrame, # rows with means, one data set and one protocol
                labels: list # methods to show
               ) -> str: # a markdown table
     "One row an action: accuracy, precision@5 and event error of some methods."
-    where, metrics = _one(df), BY_ACTION
-    V = {a: seed_values(df, a) for a in [*sorted(set(df.action) - {'mean'}), 'mean']}
+    where, metrics, V = _one(df), BY_ACTION, {a: seed_values(df, a) for a in [*sorted(set(df.action) - {'mean'}), 'mean']}
     get = lambda a, m, l: _pm(V[a].loc[(*where, m, l)]) if (*where, m, l) in V[a].index else '–'
     return _md(['action', *[f'`{l}` {SHORT[m]}' for m in metrics for l in labels]], [[a, *[get(a, m, l) for m in metrics for l in labels]] for a in V])
 
@@ -72,14 +72,14 @@ def lost_md(df: pd.DataFrame, # rows with means, one data set and one protocol
             labels: list # methods to look at
            ) -> str: # one sentence
     "In which actions a method is no better than the clock on precision@5 or event error, mean over seeds."
-    where, lost = _one(df), []
+    where, lost = _one(df), {l: [] for l in labels}
     for a in sorted(set(df.action) - {'mean'}):
         V = seed_values(df, a).mean(axis=1)
         for m in ('retrieval_precision@5', 'event_error'):
             for l in labels:
                 if {(*where, m, x) for x in (l, 'clock')} <= set(V.index) and gain_over(V[*where, m, l], V[*where, m, 'clock'], m) <= 0:
-                    lost.append(f'`{l}` in {a} ({SHORT[m]} {V[*where, m, l]:.3f}, clock {V[*where, m, "clock"]:.3f})')
-    return 'No better than the clock: ' + ('; '.join(lost) if lost else 'nowhere') + '.\n'
+                    lost[l].append(f'{a} ({SHORT[m]} {V[*where, m, l]:.3f}, clock {V[*where, m, "clock"]:.3f})')
+    return 'No better than the clock: ' + ('; '.join(f'`{l}` in {", ".join(places)}' for l, places in lost.items() if places) or 'nowhere') + '.\n'
 
 # %% ../nbs/89_summary.ipynb #2851314e
 def cost_md(V: pd.DataFrame, # of `seed_values`
@@ -152,8 +152,8 @@ def tables_md(csv # path of a csv, or rows
         for p in protocols:
             if parts(p)[:2] not in bent(V): text += f'\n### {d}, {p}\n\n' + results_md(V.loc[[d], [p], :, :], gains)
         text += curves_md(V, d)
-        labels = [l for l in ('clock', 'coordinates', 'coordinates+start', 'heatmap', 'supervised') if l in V.index.get_level_values('label')]
         cropped = [p for p in protocols if p.endswith('@cropped')] or protocols
+        labels = [l for l in _SHOWN if l in V.loc[[d], cropped[:1], :, :].index.get_level_values('label')]
         rows = df[(df.dataset == d) & df.protocol.isin(cropped[:1])]
         if len(labels) > 2 and rows.action.nunique() > 2 and set(rows.metric) & {*BY_ACTION}: text += f'\n### {d}, {cropped[0]}, by action\n\n' + actions_md(rows, labels) + '\n' + lost_md(rows, _trained(V, d))
         if cost := cost_md(V, d): text += f'\n### {d}, cost of training\n\n' + cost
