@@ -94,12 +94,13 @@ def _hard(T) -> dict: # (condition, whether simulated) -> verdict on heatmaps th
     t, heat, found = _seen(T, 'components'), 'heatmap attention=factorised', {}
     for p in t.V.loc[t.on].index.unique('protocol'):
         base, _, hurt = p.partition('+')
-        if base == 'casa@cropped' and hurt: found[_NAMED.get(hurt.partition('=')[0], hurt), False] = _judge(t, heat, ['coordinates compute=same compute'], p)[0]
+        if base == 'casa@cropped' and hurt: found[_NAMED.get(hurt.partition('=')[0], hurt), False] = _judge(t, heat, ['coordinates compute=same'], p)[0]
     for t, heat in [(t, heat)] + ([(_seen(T, 'unlike'), 'heatmap')] if 'unlike' in T else []):
         for on, p, m, label in t.V.index:
             factor = label.removeprefix(heat)
             if p != 'casa@cropped' or m != JUDGED[0] or on not in (t.on, 'simulated') or not (label.startswith(heat) and factor.startswith(' ')): continue
-            with contextlib.suppress(KeyError): found[_condition(factor), on != t.on] = _judge(SimpleNamespace(**vars(t) | dict(on=on)), label, ['coordinates compute=same compute' + factor, 'coordinates' + factor])[0]
+            rival = next((l for l in (f'coordinates compute=same{factor}', f'coordinates{factor}') if (on, p, m, l) in t.V.index), '')
+            with contextlib.suppress(KeyError): found[_condition(factor), on != t.on] = _judge(SimpleNamespace(**vars(t) | dict(on=on)), label, [rival])[0]
     return found
 
 def _damage(T): # where heatmaps win, and where not

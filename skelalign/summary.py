@@ -54,7 +54,7 @@ def results_md(V: pd.DataFrame, # of `seed_values`, one data set and one protoco
     return _md(head, rows)
 
 BY_ACTION = ['phase_classification@1.0', 'retrieval_precision@5', 'event_error']
-_SHOWN = ('clock', 'coordinates', 'coordinates compute=same compute', 'coordinates+start', 'heatmap', 'supervised') # of the rows, by action
+_SHOWN = ('clock', 'coordinates', 'coordinates compute=same', 'coordinates+start', 'heatmap', 'supervised') # of the rows, by action
 
 def actions_md(df: pd.DataFrame, # rows with means, one data set and one protocol
                labels: list # methods to show
