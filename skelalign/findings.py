@@ -16,7 +16,7 @@ __all__ = ['TABLES', 'found']
 _HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged'))) # verdict on rivals -> verdict on the claim that a row beats them
 _WORST = [SAYS[i] for i in (3, 2, 4, 1, 0)] # of several rivals the first of these decides
 _PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'right:', 'correspondence_error_ms': 'error, ms:', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
-          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'heatmap': 'heatmaps', 'supervised': 'learning with labels'}
+          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'heatmap': 'heatmaps', 'rgb': 'RGB', 'supervised': 'learning with labels'}
 def _plain(name: str) -> str: return _PLAIN.get(name) or SHORT.get(name) or f'`{name}`'
 
 def _seen(T: dict, name: str) -> SimpleNamespace: # a table, asked on real data where it has some
@@ -49,12 +49,12 @@ def _listed(names) -> str: # 'a, b and c'
 def _clock(T): # is what one sees on full clips knowledge of the motion?
     t = _seen(T, 'main'); p0, p1 = (_mean(t, f'casa@{view}', JUDGED[0], 'clock') for view in ('full', 'cropped'))
     trained = [l for l in t.V.loc[(t.on, 'casa@cropped', 'event_error')].index if l not in FIRST and not l.startswith('supervised')]; beat = [[_judge(t, l, ['clock'], f'casa@{view}')[0] for l in trained].count(SAYS[0]) for view in ('full', 'cropped')]
-    return ('A high score on whole clips shows knowledge of motion', 'does not hold' if p0 - p1 > .02 else 'holds', f'a clock alone: precision {p0:.3f} whole, {p1:.3f} cropped' + (f'; beaten by {beat[0]} and {beat[1]} of {len(trained)} models' if trained else ''))
+    return ('A high score on whole clips shows knowledge of motion', 'does not hold' if p0 - p1 > .02 else 'holds', 'a clock: precision {:.3f} whole{}, {:.3f} cropped{}'.format(p0, f' ({beat[0]} of {len(trained)} models beat it)' * bool(trained), p1, f' ({beat[1]})' * bool(trained)))
 
 def _tau(T): # does a high tau show a good alignment?
-    t = _seen(T, 'main'); by_tau, by_hits = (t.V.loc[(t.on, 'casa@cropped', m)].mean(axis=1).idxmax() for m in ('kendalls_tau', JUDGED[0])); both = lambda l: '{} ({:.3f}, {:.3f})'.format(_plain(l), *(_mean(t, 'casa@cropped', m, l) for m in ('kendalls_tau', JUDGED[0])))
+    t = _seen(T, 'main'); by_tau, by_hits = (t.V.loc[(t.on, 'casa@cropped', m)].mean(axis=1).idxmax() for m in ('kendalls_tau', JUDGED[0])); both = lambda l: '{} {:.3f} ({:.3f})'.format(_plain(l), *(_mean(t, 'casa@cropped', m, l) for m in ('kendalls_tau', JUDGED[0])))
     return ("A high Kendall's tau (order) shows good alignment", 'holds' if by_tau == by_hits else 'does not hold' if by_tau in FIRST else 'is not shown',
-            f'best tau (and precision): {both(by_tau)}' + f'; best precision: {both(by_hits)}' * (by_hits != by_tau))
+            f'tau (precision): {both(by_tau)}' + f'; {both(by_hits)}' * (by_hits != by_tau))
 
 def _untrained(T): # is it the training, or the network?
     word, said = _judge(_seen(T, 'main'), 'untrained', ['clock'])
@@ -72,7 +72,7 @@ def _controls(T): # does learning without labels pay?
 
 def _heatmaps(T): # do heatmaps pay?
     word, said = _judge(_seen(T, 'main'), 'heatmap', ['coordinates'])
-    return 'Joints drawn as heatmaps beat coordinates, same steps', _HOLDS[word], said
+    return 'Joints as heatmaps beat coordinates, same steps', _HOLDS[word], said
 
 def _begun(T): # does it help to have seen simulated people?
     word, said = _judge(_seen(T, 'main'), 'coordinates+start', ['coordinates'])
@@ -108,7 +108,20 @@ def _damage(T): # where heatmaps win, and where not
     said = [w for w in SAYS if w in found.values()]; at = lambda w, made: [c for (c, simulated), says in found.items() if says == w and simulated == made]
     where = lambda w: ' or '.join(filter(None, [_listed(at(w, False)) if at(w, False) else '', f'{_listed(at(w, True))} (simulated)' if at(w, True) else '']))
     return ('On hard clips heatmaps beat coordinates, equal compute', 'holds' if said == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(said) else 'does not hold' if SAYS[3] in said else 'is not shown' if SAYS[1] in said else 'is not judged',
-            '; '.join(f'{_TOLD[w]} with {where(w)}' for w in said))
+            '; '.join([f'{_TOLD[w]} with {where(w)}' for w in said if w != SAYS[1]] + [f'{n} kinds not told apart' for n in [[*found.values()].count(SAYS[1])] if n]))
+
+# %% ../nbs/87_findings.ipynb #67fe5a41
+def _space(T): # does it pay to attend in space?
+    word, said = _judge(_seen(T, 'components'), 'heatmap attention=factorised', ['heatmap attention=temporal'])
+    return 'Attention in space beats attention in time', _HOLDS[word], said
+
+def _streams(T): # are two streams better than one?
+    t = _seen(T, 'fusion'); part = t.V.loc[(t.on, 'casa@cropped', JUDGED[1])]; forms = [l for l in part.index if l.startswith('heatmap_rgb_') and ' ' not in l]
+    words = {l: _judge(t, l, ['heatmap', 'rgb'], metrics=JUDGED[1:2])[0] for l in forms}
+    if not words: raise KeyError('forms')
+    won, rest = [*words.values()].count(SAYS[0]), min(words.values(), key=_WORST.index); mean = lambda l: f'{_plain(l)} {_mean(t, "casa@cropped", JUDGED[1], l):.3f}'
+    return ('Skeleton and RGB together beat each alone', 'holds' if won == len(words) else 'holds in part' if won else _HOLDS[rest],
+            f'event error: {won} of {len(words)} forms do, {part.loc[forms].mean(axis=1).min():.3f} to {part.loc[forms].mean(axis=1).max():.3f}; {mean("heatmap")}, {mean("rgb")}')
 
 # %% ../nbs/87_findings.ipynb #2435e4f9
 def _loses(t, metric: str, label: str): # over seeds: what 40 % missing joints cost
@@ -122,7 +135,7 @@ def _missing(T): # less than half?
     words = {r: verdict([(g, g - w, g + w) for g, w in told]) for r, told in found.items()}
     if not words: raise KeyError('rivals')
     r = min(words, key=lambda r: (_WORST.index(words[r]), found[r][0][0])); (gain, half), lost = found[r][0], own[JUDGED[0]].mean() # against whom it stands worst
-    return ('At 40 % missing joints heatmaps lose under half as much as coordinates', 'holds in part' if words[r] != SAYS[0] and SAYS[0] in words.values() else _HOLDS[words[r]],
+    return ('40 % missing joints cost heatmaps under half as much', 'holds in part' if words[r] != SAYS[0] and SAYS[0] in words.values() else _HOLDS[words[r]],
             f'precision lost: {lost:.3f}; half of what {_plain(r)} lose{"s" * (r == "casa_2d")}: {gain + lost:.3f}, {_span(gain, gain - half, gain + half)}')
 
 # %% ../nbs/87_findings.ipynb #81e9fee8
@@ -130,12 +143,12 @@ def _yaw(t) -> float: # 60 degrees, or the widest angle that there is
     yaws = [float(p.partition('yaw=')[2]) for p in t.V.loc[t.on].index.unique('protocol') if p.startswith('correspondence@cropped+yaw=')]
     return 60. if 60. in yaws else max(yaws, default=0.)
 
-def _viewpoint(T, who='heatmap', learned='taught by single views'): # is the same moment found from elsewhere?
+def _viewpoint(T, who='heatmap', learned='from single views'): # is the same moment found from elsewhere?
     t = _seen(T, 'viewpoint'); yaw = _yaw(t)
     word, said = _judge(t, who, FIRST, f'correspondence@cropped+yaw={yaw:g}', ['correspondence_error_ms'], 0)
     return f'The moment is found {yaw:g} degrees aside, {learned}', _HOLDS[word], said
 
-def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'taught by simulated pairs') # does a lesson that pairs cameras carry over to real people?
+def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'from simulated pairs') # does a lesson that pairs cameras carry over to real people?
 
 def _aside(T): # do heatmaps pay there?
     t = _seen(T, 'viewpoint'); word, said = _judge(t, 'heatmap', ['coordinates', 'coordinates compute=same'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
@@ -143,11 +156,11 @@ def _aside(T): # do heatmaps pay there?
 
 def _labels(T): # what are few labels good for?
     t = _seen(T, 'labels'); word, said = _judge(t, 'heatmap', FIRST, 'few_shot@cropped', ['label_transfer@1'])
-    return 'One labelled clip beats every control', _HOLDS[word], said + f'; five clips {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
+    return 'One labelled clip beats every control', _HOLDS[word], said + f'; five {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
 
 # %% ../nbs/87_findings.ipynb #f62004fb
-TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'labels') # that are read here
-_CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _labels: 'labels'} # each with its table
+TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'labels', 'fusion') # that are read here
+_CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _space: 'components', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _labels: 'labels', _streams: 'fusion'} # each with its table
 
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
          ) -> str: # markdown with links relative to reports/, '' if no claim can be judged
@@ -157,7 +170,7 @@ def found(tables: dict # name of a table -> (rows with means, profile that they 
         with contextlib.suppress(KeyError): # no such table, or no such row
             title, holds, says = claim(tables); where = _seen(tables, name).name + ', quick runs' * (tables[name][1] == 'quick'); on.setdefault(where, []).append(holds)
             rows[where] = rows.get(where, '') + f'| [{title}]({_file(tables, name)}) | **{holds}** | {says} |\n'
-    tally = ', '.join(f'{h.count("holds")} of {len(h)} on {where.partition(",")[0]}' for where, h in on.items())
-    return rows and f'\n## What we found\n\nClaims that hold: {tally}. Clips are cut at random, so time tells little. *Precision*: share of the five nearest frames elsewhere in the same phase. ' \
-        'Signed: gain over the rival [95 % interval]. Verdicts count event error, too; *not shown* is not *false*.\n\n' \
+    judged = sum(on.values(), [])
+    return rows and f'\n## What we found\n\n{judged.count("holds")} of {len(judged)} claims hold. Clips are cropped. *Precision*: share of five nearest frames elsewhere in the same phase. Signed: gain over the rival [95 % interval]. ' \
+        'Event error counts, too; *not shown* is not *false*.\n\n' \
         '| claim | verdict | number |\n| --- | --- | --- |\n' + ''.join(f'| *{where}* | | |\n{r}' for where, r in rows.items()) or ''
