@@ -52,6 +52,7 @@ def _dots(V: pd.DataFrame, width: float): # every method a row, every seed a dot
 # %% ../nbs/85_figures.ipynb #1643288a
 _WARM, _COOL = (_ORANGE, '#d55e00', '#ece133'), (_BLUE, '#56b4e9', '#cc78bc', '#fbafe4', '#ca9161') # seaborn's colour-blind palette, without the ceiling's green
 _DASHES = dict(zip(FIRST, ('--', ':', (0, (1, 3)), '-.', (0, (5, 1)), (0, (3, 1, 1, 1)))))
+_AMOUNTS = dict(missing='share of joints missing', limbs='share of time that a limb is missing', sides='share of frames with sides swapped', noise='noise of joints, side of the square = 1', occlusion='share of the square behind a box', rate='one frame of', yaw='degrees between the cameras')
 
 def _styles(labels: list) -> dict: # label -> look of its curve: heatmaps warm, other learned rows cool, controls grey, the ceiling green
     first = lambda l: l.split('+')[0].split(' ')[0]; learned = [l for l in labels if first(l) not in FIRST and not l.startswith('supervised')]
@@ -72,7 +73,7 @@ def _lines(V: pd.DataFrame, width: float): # every method a curve, seeds as a ba
             for l in sorted(found[(*k, m)].index, key=order) if (*k, m) in found else []:
                 y = found[(*k, m)].loc[l].unstack(); x = y.index
                 ax.plot(x, y.mean(axis=1), marker='.', lw=1.2, label=l, **styles[l]); ax.fill_between(x, y.min(axis=1), y.max(axis=1), color=styles[l]['c'], alpha=.15, lw=0)
-            ax.set(title=f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{k[0]}, {k[1]}', xlabel=k[2])
+            ax.set(title=f'{SHORT[m]} ({"less" if m in LOWER else "more"} is better)\n{k[0]}, {k[1]}', xlabel=_AMOUNTS.get(k[2], k[2]))
             if m.endswith('_ms'): _ratios(ax) # from a few milliseconds to half a second
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc='outside lower center', ncols=2, frameon=False)
     return fig
