@@ -105,15 +105,16 @@ def _hard(T) -> dict: # (condition, whether simulated) -> verdict on heatmaps th
 
 def _damage(T): # where heatmaps win, and where not
     if not (found := _hard(T)): raise KeyError('damage')
+    even = [*found.values()].count(SAYS[1])
     said = [w for w in SAYS if w in found.values()]; at = lambda w, made: [c for (c, simulated), says in found.items() if says == w and simulated == made]
     where = lambda w: ' or '.join(filter(None, [_listed(at(w, False)) if at(w, False) else '', f'{_listed(at(w, True))} (simulated)' if at(w, True) else '']))
     return ('On hard clips heatmaps beat coordinates, equal compute', 'holds' if said == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(said) else 'does not hold' if SAYS[3] in said else 'is not shown' if SAYS[1] in said else 'is not judged',
-            '; '.join([f'{_TOLD[w]} with {where(w)}' for w in said if w != SAYS[1]] + [f'{n} kinds not told apart' for n in [[*found.values()].count(SAYS[1])] if n]))
+            '; '.join([f'{_TOLD[w]} with {where(w)}' for w in said if w != SAYS[1]] + [f'{even} kind{"s" * (even > 1)} not told apart'] * bool(even)))
 
 # %% ../nbs/87_findings.ipynb #67fe5a41
 def _space(T): # does it pay to attend in space?
     word, said = _judge(_seen(T, 'components'), 'heatmap attention=factorised', ['heatmap attention=temporal'])
-    return 'Attention in space beats attention in time', _HOLDS[word], said
+    return 'Attention in space, too, beats time alone', _HOLDS[word], said
 
 def _streams(T): # are two streams better than one?
     t = _seen(T, 'fusion'); part = t.V.loc[(t.on, 'casa@cropped', JUDGED[1])]; forms = [l for l in part.index if l.startswith('heatmap_rgb_') and ' ' not in l]
@@ -156,7 +157,7 @@ def _aside(T): # do heatmaps pay there?
 
 def _labels(T): # what are few labels good for?
     t = _seen(T, 'labels'); word, said = _judge(t, 'heatmap', FIRST, 'few_shot@cropped', ['label_transfer@1'])
-    return 'One labelled clip beats every control', _HOLDS[word], said + f'; five {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
+    return 'One labelled clip beats every control', _HOLDS[word], said + f'; five: {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
 
 # %% ../nbs/87_findings.ipynb #f62004fb
 TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'labels', 'fusion') # that are read here
@@ -165,12 +166,11 @@ _CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _con
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
          ) -> str: # markdown with links relative to reports/, '' if no claim can be judged
     "Claims of the field, their verdicts and numbers."
-    rows, on = {}, {}
+    rows, judged = {}, []
     for claim, name in _CLAIMS.items():
         with contextlib.suppress(KeyError): # no such table, or no such row
-            title, holds, says = claim(tables); where = _seen(tables, name).name + ', quick runs' * (tables[name][1] == 'quick'); on.setdefault(where, []).append(holds)
+            title, holds, says = claim(tables); where = _seen(tables, name).name + ', quick runs' * (tables[name][1] == 'quick'); judged.append(holds)
             rows[where] = rows.get(where, '') + f'| [{title}]({_file(tables, name)}) | **{holds}** | {says} |\n'
-    judged = sum(on.values(), [])
     return rows and f'\n## What we found\n\n{judged.count("holds")} of {len(judged)} claims hold. Clips are cropped. *Precision*: share of five nearest frames elsewhere in the same phase. Signed: gain over the rival [95 % interval]. ' \
         'Event error counts, too; *not shown* is not *false*.\n\n' \
         '| claim | verdict | number |\n| --- | --- | --- |\n' + ''.join(f'| *{where}* | | |\n{r}' for where, r in rows.items()) or ''
