@@ -4,8 +4,8 @@
 
 # %% ../nbs/24_training.ipynb #7af199aa
 from __future__ import annotations
-import json, math, os, resource, time, warnings
-from contextlib import nullcontext
+import json, math, os, resource, sys, time, warnings
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import numpy as np, torch, torch.nn.functional as F
@@ -181,6 +181,13 @@ def _step(run: _Run) -> float: # the loss
     return value
 
 # %% ../nbs/24_training.ipynb #47f10755
+@contextmanager
+def _no_denormals(): # the far tails of the Gaussians are denormal numbers, slow and worth nothing; the caller's own arithmetic stays as it was
+    before = sys.float_info.min * .5 == 0
+    torch.set_flush_denormal(True)
+    try: yield
+    finally: torch.set_flush_denormal(before)
+
 def _train(run: _Run, checkpoint: Path|None, progress: bool, every: float):
     "Step until done; a checkpoint every so many seconds and at the end."
     run.model.train(); steps, saved, leads = run.config['optim']['steps'], time.monotonic(), run.team is None or run.team.is_main_process
@@ -241,13 +248,13 @@ def fit_method(method: str, # a name in baselines.METHODS
     config = resolve(method, overrides)
     if config['kind'] == 'control': return Embedder(config, CONTROLS[method])
     if not clips: raise ValueError(f'{method}: no training clip was given')
-    _check_seen(clips, config['encoder']); torch.set_flush_denormal(True) # the far tails of the Gaussians are denormal numbers, slow and worth nothing
+    _check_seen(clips, config['encoder'])
     team = _team(device, config); device = team.device if team else torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     run, checkpoint = _start(config, clips, seed, device), checkpoint and Path(checkpoint)
     with team.main_process_first() if team else nullcontext():
         if checkpoint and checkpoint.exists(): _resume(run, checkpoint)
     if team: _join(run, team)
-    _train(run, checkpoint, progress, every)
+    with _no_denormals(): _train(run, checkpoint, progress, every)
     return Embedder(config, encoder=run.model['encoder'], log=_summary(run))
 
 # %% ../nbs/24_training.ipynb #1f36d4ad

@@ -1,7 +1,7 @@
 "Pose files of every tool come in as they are; damaged ones are refused in one sentence that names the file."
 import csv, json, os, pickle, shutil, warnings, zipfile
 from pathlib import Path
-import numpy as np, pandas as pd, pytest, torch
+import numpy as np, pandas as pd, pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pose_files import PICKLES, SIZE, WORDS, annotation, clip, damaged_bytes, damaged_doc, damaged_text, good_files, person, _json, _pickle, _two, openpose
@@ -11,9 +11,6 @@ from skelalign.joints import convert
 from skelalign.poses import FORMATS, Poses, contents, read_poses, sniff, write_poses
 
 few = settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-
-@pytest.fixture(autouse=True)
-def small_numbers_count(): torch.set_flush_denormal(False) # training, in a test before, has switched them off in this process
 
 @pytest.fixture(scope='module')
 def good(tmp_path_factory): return good_files(tmp_path_factory.mktemp('good')/'files')
