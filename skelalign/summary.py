@@ -196,7 +196,8 @@ def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str): # (where,
     same = _shared([who, *found]); plain = lambda r: f'`{r.removesuffix(same)}`' # said once, where it is asked
     words = {w: [r for r in found if verdict(found[r]) == w] for w in SAYS}; words = {w: rs for w, rs in words.items() if rs}
     named = lambda rs: claim.get('named') if len(words) == 1 and claim.get('named') else ', '.join(map(plain, rs))
-    return ', '.join(filter(None, [dataset, protocol, same.strip()])), f'{plain(who)} ' + ' and '.join(f'{w} {named(rs)}' for w, rs in words.items()), '; '.join(n + f' over {plain(r)}' * bool(r) for n, r in said)
+    *most, last = [f'{w} {named(rs)}' for w, rs in words.items()]
+    return ', '.join(filter(None, [dataset, protocol, same.strip()])), f'{plain(who)} ' + ' and '.join(filter(None, [', '.join(most), last])), '; '.join(n + f' over {plain(r)}' * bool(r) for n, r in said)
 
 # %% ../nbs/89_summary.ipynb #d0de0ff7
 def _verdicts(df: pd.DataFrame, claims: list) -> list: # sentences, or (where, verdict, numbers) of one claim and dataset
