@@ -231,7 +231,7 @@ def answers_md(csv, # path of a csv, or rows
 
 # %% ../nbs/89_summary.ipynb #12a6300d
 LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
-          'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. '
+          'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. Beats: on every number named; not told apart: neither that, nor worse on any. '
           '{intervals} '
           'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
@@ -240,5 +240,5 @@ def legend(df: pd.DataFrame # rows with means
     "How to read the tables of these rows."
     clips = [SHORT[m].removesuffix(', ms') for m, g in GAINS.items() if g in set(df.metric)]; how = 'paired bootstrap over clips and seeds' if clips else 'paired t over seeds'
     if 'ratio' in set(df.metric): return 'Medians of alternating repeats in one process and one thread.'
-    if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better.'
+    if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better. Beats: on every number named; not told apart: neither that, nor worse on any.'
     return LEGEND.format(intervals=f'Intervals of {" and ".join(filter(None, [", ".join(clips[:-1]), clips[-1]]))}: {how}; of all others, and of damage in several amounts: paired t over seeds.' if clips else f'Intervals: {how}.')
