@@ -13,7 +13,7 @@ from .figures import figure, png_bytes
 from .runs import COST
 
 # %% auto #0
-__all__ = ['BY_ACTION', 'LEGEND', 'results_md', 'actions_md', 'lost_md', 'cost_md', 'curves_md', 'speed_md', 'price_md',
+__all__ = ['BY_ACTION', 'BEATS', 'LEGEND', 'results_md', 'actions_md', 'lost_md', 'cost_md', 'curves_md', 'speed_md', 'price_md',
            'tables_md', 'headline_md', 'answers', 'answer', 'answers_md', 'legend']
 
 # %% ../nbs/89_summary.ipynb #9176d10e
@@ -230,8 +230,9 @@ def answers_md(csv, # path of a csv, or rows
     return ''.join(f'{v}\n\n' for v in found if isinstance(v, str)) + '| on | verdict | numbers |\n| --- | --- | --- |\n' + '\n'.join('| {} | {} | {} |'.format(*v) for v in rows)
 
 # %% ../nbs/89_summary.ipynb #12a6300d
+BEATS = 'Beats: on every number named; not told apart: neither that, nor worse on any.' # as `verdict` says it
 LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
-          'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. Beats: on every number named; not told apart: neither that, nor worse on any. '
+          'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. ' + BEATS + ' '
           '{intervals} '
           'Kept: what is left of a number under growing damage, area under its curve against the clean value, 1 is no harm.')
 
@@ -240,5 +241,5 @@ def legend(df: pd.DataFrame # rows with means
     "How to read the tables of these rows."
     clips = [SHORT[m].removesuffix(', ms') for m, g in GAINS.items() if g in set(df.metric)]; how = 'paired bootstrap over clips and seeds' if clips else 'paired t over seeds'
     if 'ratio' in set(df.metric): return 'Medians of alternating repeats in one process and one thread.'
-    if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better. Beats: on every number named; not told apart: neither that, nor worse on any.'
+    if 'gflops' in set(df.metric): return f'Cheapest first. Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Bold: no cheaper row has as good a mean. In the answer: the gain over the nearest rival and its 95 % interval, {how}; up is better. {BEATS}'
     return LEGEND.format(intervals=f'Intervals of {" and ".join(filter(None, [", ".join(clips[:-1]), clips[-1]]))}: {how}; of all others, and of damage in several amounts: paired t over seeds.' if clips else f'Intervals: {how}.')
