@@ -78,7 +78,7 @@ def _changed(base: dict, **changes) -> dict: # a copy of base with parts replace
 _SPATIAL = {k: HEATMAP['encoder']['stem'][k] for k in ('width', 'depth', 'heads', 'expand', 'readout')}
 _RGB = dict(size=32, patch=8, **_SPATIAL)
 COORDINATES = _changed(HEATMAP, encoder=dict(input='coordinates', attention='temporal', stem=dict(dims=2)))
-INPUTS = {'heatmap': HEATMAP, 'coordinates': COORDINATES,
+INPUTS = {'heatmap': HEATMAP, 'coordinates': COORDINATES, 'coordinates+set': _changed(COORDINATES, encoder=dict(stem=dict(dims=2, crowd='set'))), # several people in no order
           'joint_tokens': _changed(HEATMAP, encoder=dict(input='joints', stem=dict(dims=2, **_SPATIAL))),
           'rgb': _changed(HEATMAP, encoder=dict(input='rgb', stem=_RGB)),
           **{f'heatmap_rgb_{form}': _changed(HEATMAP, encoder=dict(fusion=dict(form=form, stream='rgb', dropout=.2, rgb=_RGB))) for form in ('early', 'mid', 'cross', 'gated', 'late')}}

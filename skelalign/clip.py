@@ -12,7 +12,7 @@ from torch import Tensor
 
 # %% auto #0
 __all__ = ['PENN13', 'COCO17', 'COCO18', 'BODY25', 'BODY25B', 'H36M17', 'MEDIAPIPE33', 'HAND21', 'HANDS42', 'WHOLEBODY133',
-           'JOINT_SETS', 'JointSet', 'joint_set', 'SkeletonClip', 'take', 'events', 'crop_square', 'to_crop',
+           'JOINT_SETS', 'JointSet', 'joint_set', 'several', 'SkeletonClip', 'take', 'events', 'crop_square', 'to_crop',
            'ClipBatch', 'collate', 'write_atomic', 'save_clips', 'load_clips']
 
 # %% ../nbs/00_clip.ipynb #5a0b547c
@@ -23,6 +23,7 @@ class JointSet:
     names: tuple # K joint names, person-centred left and right
     edges: tuple # limbs as pairs of joint indices
     pairs: tuple # (left, right) joint indices
+    people: int = 1 # how many the joints belong to: those of the first come first, then those of the second
 
     @property
     def K(self) -> int: return len(self.names)
@@ -79,9 +80,21 @@ JOINT_SETS = {j.name: j for j in (PENN13, COCO17, COCO18, BODY25, BODY25B, H36M1
 
 # %% ../nbs/00_clip.ipynb #34244d65
 def joint_set(name: str) -> JointSet: # the registered set of that name; KeyError otherwise
-    "Look up a joint set by name."
+    "Look up a joint set by name; `penn13x2` is that of two people."
+    one, _, people = name.rpartition('x')
+    if one in JOINT_SETS and people.isdigit() and int(people) > 1: return several(JOINT_SETS[one], int(people))
     if name not in JOINT_SETS: raise KeyError(f'unknown joint set {name!r}; expected one of {sorted(JOINT_SETS)}')
     return JOINT_SETS[name]
+
+# %% ../nbs/00_clip.ipynb #7341c6f3
+def several(joints: JointSet, # of one person
+            people: int # how many, from 1
+           ) -> JointSet: # their joints, person by person; of one person the set itself
+    "The joints of several people in one clip."
+    if joints.people != 1 or people < 1: raise ValueError(f'{people} people of {joints.name}, which holds {joints.people}; expected at least 1, of a set that holds one')
+    if people == 1: return joints
+    again = lambda pairs: tuple((a + p * joints.K, b + p * joints.K) for p in range(people) for a, b in pairs)
+    return JointSet(f'{joints.name}x{people}', tuple(f'{n}#{p + 1}' for p in range(people) for n in joints.names), again(joints.edges), again(joints.pairs), people)
 
 # %% ../nbs/00_clip.ipynb #ec02aea3
 def _check(ok: bool, clip_id: str, problem: str): # one sentence: which clip, what was wrong, what was expected

@@ -14,7 +14,7 @@ from .simulate import ACTIONS, POINTS, TABLES, Motion, Sensor, look, observe, si
 
 # %% auto #0
 __all__ = ['PENN_EVENTS', 'PENN_ACTIONS', 'PENN_ALL_ACTIONS', 'UI_PRMD_ACTIONS', 'UI_PRMD_FPS', 'UI_PRMD_JUMP', 'DATASETS',
-           'data_root', 'penn_action', 'joint_centres', 'ui_prmd', 'simulated_views', 'load']
+           'data_root', 'penn_action', 'joint_centres', 'ui_prmd_motions', 'ui_prmd', 'simulated_views', 'load']
 
 # %% ../nbs/04_datasets.ipynb #04e3e981
 PENN_EVENTS = dict( # labelled action -> its key events: the first frames of phases 1, 2, ... (TCC, Dwibedi et al., CVPR 2019, table 2)
@@ -178,16 +178,12 @@ def _view(motion: Motion, seen, yaw: float, rng, joints: JointSet, sensor: Senso
     return replace(clip, score=clip.score * seen[:, [POINTS.index(n) for n in joints.names]], fps=UI_PRMD_FPS)
 
 # %% ../nbs/04_datasets.ipynb #dc3dda28
-def ui_prmd(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
-            actions=None, # name or names of UI_PRMD_ACTIONS; default: all
-            yaws=(0, 45), # degrees from the front, one camera for each; two clips of one take have the same frames
-            takes: int = 10, # most repetitions of each person and exercise
-            splits=None, # 'train' (six people), 'val' (the other four) or both; default: both
-            joints: JointSet = PENN13, # of the clips; COCO17 works too
-            dims: int = 2, # 3: joints in metres as the camera has them
-            sensor: Sensor = Sensor() # how badly the virtual detector sees
-           ) -> list: # SkeletonClips `take@yaw` without phases
-    "UI-PRMD (Vakanski et al., Data 2018, public domain): 3D takes seen by virtual cameras, with exact correspondence."
+def ui_prmd_motions(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
+                    actions=None, # name or names of UI_PRMD_ACTIONS; default: all
+                    takes: int = 10, # most repetitions of each person and exercise
+                    splits=None # 'train' (six people), 'val' (the other four) or both; default: both
+                   ) -> list: # (name of the take, Motion, (T P) bool: where a point was seen, person, split)
+    "The takes of UI-PRMD in space, each turned to the front."
     keep, parts = _known('action', actions, UI_PRMD_ACTIONS), _known('split', splits, ('train', 'val'))
     path = data_root(root)/'UI-PRMD'/'ui_prmd_vicon_m_33hz.npz'
     if not path.exists(): raise FileNotFoundError(f'no file {path.name} in {path.parent}: {_SAY_ROOT}')
@@ -198,9 +194,21 @@ def ui_prmd(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
         exercise, person, repetition = take.split('_'); split = 'train' if int(person[1:]) <= 6 else 'val'
         if called[exercise] not in keep or split not in parts or int(repetition[1:]) > takes: continue
         points, seen = _mended(joint_centres(file[take], names)); height = float(np.ptp(points[..., 1]))
-        motion = Motion(called[exercise], points, None, None, None, height)
-        out += [_view(motion, seen, yaw, np.random.default_rng([*take.encode(), round(yaw * 10) % 3600]), joints, sensor, dims, id=f'{take}@{yaw:g}', subject=person, split=split) for yaw in yaws]
+        out.append((take, Motion(called[exercise], points, None, None, None, height), seen, person, split))
     return out
+
+def ui_prmd(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
+            actions=None, # name or names of UI_PRMD_ACTIONS; default: all
+            yaws=(0, 45), # degrees from the front, one camera for each; two clips of one take have the same frames
+            takes: int = 10, # most repetitions of each person and exercise
+            splits=None, # 'train' (six people), 'val' (the other four) or both; default: both
+            joints: JointSet = PENN13, # of the clips; COCO17 works too
+            dims: int = 2, # 3: joints in metres as the camera has them
+            sensor: Sensor = Sensor() # how badly the virtual detector sees
+           ) -> list: # SkeletonClips `take@yaw` without phases
+    "UI-PRMD (Vakanski et al., Data 2018, public domain): 3D takes seen by virtual cameras, with exact correspondence."
+    return [_view(motion, seen, yaw, np.random.default_rng([*take.encode(), round(yaw * 10) % 3600]), joints, sensor, dims, id=f'{take}@{yaw:g}', subject=person, split=split)
+            for take, motion, seen, person, split in ui_prmd_motions(root, actions, takes, splits) for yaw in yaws]
 
 # %% ../nbs/04_datasets.ipynb #cd118ca0
 def simulated_views(actions=None, # names; default all of ACTIONS

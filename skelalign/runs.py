@@ -13,6 +13,7 @@ from .clip import joint_set, write_atomic
 from .datasets import DATASETS, load
 from .baselines import CONTROLS
 from .mismatch import unlike
+from .together import duets
 from .training import resolve, fit_method
 from .transfer import describe, judge_all
 from .pretrained import fit_begun, from_pretrained, weights_hash
@@ -103,11 +104,11 @@ def trainer(run: dict # as for `identify`
     return run | dict(dataset=on['dataset'], action=actions[0] if len(actions) == 1 else 'all', data=options | ({'actions': actions} if len(actions) > 1 else {}))
 
 # %% ../nbs/88_runs.ipynb #e5d9fccd
-_MAKER, _MAKERS = dict(simulated='simulate'), {'simulate', 'datasets', 'render'} # which module makes a dataset's clips; 'datasets' reads all others
+_MAKER, _MAKERS = dict(simulated={'simulate'}, ui_prmd={'simulate', 'datasets'}), {'simulate', 'datasets', 'render'} # which modules make a dataset's clips; 'datasets' reads all others
 
 def _makers(run: dict) -> set: # modules that make the clips
     data = run.get('data', {})
-    makers = {_MAKER.get(run['dataset'], 'datasets')} | ({'datasets'} if 'yaws' in data else set()) | ({'mismatch'} if 'unlike' in data else set()) # in datasets are the cameras, too
+    makers = _MAKER.get(run['dataset'], {'datasets'}) | ({'datasets'} if 'yaws' in data else set()) | ({'mismatch'} if 'unlike' in data else set()) | ({'together', 'datasets'} if 'listed' in data else set()) # in datasets are the cameras, too
     return makers | (({'video'} | ({'render'} if 'simulate' in makers else set())) if data.get('rgb') else set())
 
 def training_sources(run: dict # as for `identify`; its data set and whether it asks for RGB count
@@ -138,10 +139,11 @@ def cache_root(start='.' # as for `repo_root`
 
 # %% ../nbs/88_runs.ipynb #567d7f92
 @functools.lru_cache(8)
-def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see, focus = radius of what they see of them
+def _clips(dataset: str, options: str) -> list: # options as JSON, so that they can be a key; rgb = side of the frames that RGB models see, focus = radius of what they see of them, listed = two people, in that order
     options = json.loads(options); rgb, radius, ways = options.pop('rgb', None), options.pop('focus', None), options.pop('unlike', None)
     if ways: return unlike(_clips(dataset, json.dumps(options | ({'rgb': rgb, 'focus': radius} if rgb else {}), sort_keys=True)), **ways)
     if 'joints' in options: options['joints'] = joint_set(options['joints'])
+    if 'listed' in options: return duets(dataset, **options)
     if not rgb: return load(dataset, **options)
     from skelalign.render import simulated_videos
     from skelalign.video import attach_rgb, focus
@@ -214,6 +216,11 @@ def _sealed(record: dict) -> dict: return record | dict(digest=fingerprint({k: v
 def _made(device: str = 'cpu') -> dict: # where a record comes from: neither date nor host
     return dict(python=sys.version.split()[0], device=device, threads=torch.get_num_threads(), **{p: importlib.metadata.version(p) for p in ('torch', 'numpy', 'scipy', 'scikit-learn')})
 
+def _computed_on(embed) -> str: # the device in words, and the arithmetic where the configuration asks for another
+    log, asked = embed.log, embed.config.get('optim', {}).get('precision')
+    name = torch.cuda.get_device_name() if log.get('device') == 'cuda' else 'cpu'
+    return f"{name} in {log['arithmetic']}" if log.get('steps') and log['arithmetic'] != asked else name
+
 def _short(values) -> list: return [float(f'{x:.4g}') if np.isfinite(x) else None for x in values]
 
 def execute(run: dict # as for `identify`
@@ -224,7 +231,7 @@ def execute(run: dict # as for `identify`
     scores = {a: judge_all(embed, train, val, list(identity['protocols'])) for a, (train, val) in clips.items()}
     each = lambda f: {a: {p: f(s) for p, s in by.items()} for a, by in scores.items()}
     log = {k: _number(embed.log[k]) for k in (*COST, 'steps') if embed.log.get(k) is not None} | dict(loss=embed.log.get('loss', [])[::2])
-    made = _made(torch.cuda.get_device_name() if embed.log.get('device') == 'cuda' else 'cpu')
+    made = _made(_computed_on(embed))
     return _sealed(dict(identity=identity, results=each(lambda s: {m: _number(v) for m, v in s.items()}), by_clip=each(_by_clip), clips={a: [len(t), len(v)] for a, (t, v) in clips.items()}, log=log, made=made, sources=code))
 
 def _by_clip(scores: dict) -> dict: # metric -> [score of each validation clip, its weight], where the metric has them

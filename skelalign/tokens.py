@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect, math
 import torch, torch.nn.functional as F
 from torch import nn, Tensor
-from einops import rearrange, repeat
+from einops import rearrange, reduce, repeat
 from .clip import ClipBatch, JointSet
 from .heatmap import HeatmapTokens, limb_heatmaps
 
@@ -85,16 +85,20 @@ class HeatmapInput(nn.Module):
     "A token for each patch of the frame's heatmaps (ViT, Dosovitskiy et al. 2021, eq. 1)."
     def __init__(self, joint_set: JointSet, width: int, size: int=32, patch: int=8, sigma: float=1.5, kind: str='joint', window: float|None=None, peak: bool=True):
         super().__init__()
-        self.n, self.width, self.joint_set = _patches('heatmap', size, patch), width, joint_set
-        self.embed = HeatmapTokens(joint_set.K, width, size, patch, sigma, window, peak, kind, joint_set.edges)
+        self.n, self.width, self.joint_set, joints = _patches('heatmap', size, patch), width, joint_set, joint_set.K // joint_set.people
+        self.embed = HeatmapTokens(joints, width, size, patch, sigma, window, peak, kind, [e for e in joint_set.edges if max(e) < joints])
         self.small = small_spots(size, patch, sigma, window)
         self.place = nn.Parameter(torch.randn(self.n, width) * .02)
+
+    def _each(self, kp, score, blur): return self.embed(kp, score, blur) if self.small else patch_product(self.embed, kp, score, blur)
 
     def forward(self, batch: ClipBatch) -> Tensor: # (b t n d)
         _check_skeleton(batch, self.joint_set, 2, 'heatmap')
         kp = torch.where((batch.score > 0)[..., None], batch.keypoints, 0) # what is missing may be anything
-        x = self.embed(kp, batch.score, batch.blur) if self.small else patch_product(self.embed, kp, batch.score, batch.blur)
-        return x + self.place
+        if (people := self.joint_set.people) == 1: return self._each(kp, batch.score, batch.blur) + self.place
+        apart = lambda x: rearrange(x, 'b t (p k) ... -> (p b) t k ...', p=people)
+        x = self._each(apart(kp), apart(batch.score), None if batch.blur is None else repeat(batch.blur, 'b -> (p b)', p=people))
+        return reduce(x, '(p b) t n d -> b t n d', 'sum', p=people) - (people - 1) * self.embed.bias.to(x.dtype) + self.place # maps of all people on top of each other
 
 # %% ../nbs/13_tokens.ipynb #e8637691
 def _joint_rows(batch: ClipBatch) -> Tensor: # (b t k dims+1) coordinates and score, all 0 where the joint is missing
@@ -102,15 +106,19 @@ def _joint_rows(batch: ClipBatch) -> Tensor: # (b t k dims+1) coordinates and sc
     return torch.cat([torch.where(seen, batch.keypoints, 0), batch.score[..., None]], -1)
 
 class CoordinateInput(nn.Module):
-    "Coordinates and scores of all joints as one token (CASA's input, Kwon et al. 2022)."
-    def __init__(self, joint_set: JointSet, width: int, dims: int=2):
-        super().__init__(); _check_dims(dims)
-        self.n, self.width, self.joint_set, self.dims = 1, width, joint_set, dims
-        self.embed = nn.Linear((dims + 1) * joint_set.K, width)
+    "Coordinates and scores of all joints as one token (CASA's input, Kwon et al. 2022); several people one after the other, or as a set."
+    def __init__(self, joint_set: JointSet, width: int, dims: int=2, crowd: str='listed'):
+        super().__init__(); _check_dims(dims); one_of('crowd', crowd, ('listed', 'set'))
+        self.n, self.width, self.joint_set, self.dims, self.crowd = 1, width, joint_set, dims, crowd
+        if crowd == 'listed': self.embed = nn.Linear((dims + 1) * joint_set.K, width)
+        else: self.embed = nn.Sequential(nn.Linear((dims + 1) * joint_set.K // joint_set.people, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, batch: ClipBatch) -> Tensor: # (b t 1 d)
         _check_skeleton(batch, self.joint_set, self.dims, 'coordinates')
-        return self.embed(rearrange(_joint_rows(batch), 'b t k c -> b t 1 (k c)'))
+        if self.crowd == 'listed': return self.embed(rearrange(_joint_rows(batch), 'b t k c -> b t 1 (k c)'))
+        there = reduce(batch.score, 'b t (p k) -> b t p 1', 'max', p=self.joint_set.people) > 0
+        x = self.embed(rearrange(_joint_rows(batch), 'b t (p k) c -> b t p (k c)', p=self.joint_set.people))
+        return reduce(x * there, 'b t p d -> b t 1 d', 'sum') # Deep Sets (Zaheer et al., NeurIPS 2017, theorem 2)
 
 # %% ../nbs/13_tokens.ipynb #64947e38
 class JointInput(nn.Module):

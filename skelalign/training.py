@@ -22,7 +22,7 @@ from .losses import HEADS, LOSSES, path_likelihood
 from .baselines import CONTROLS, resolve
 
 # %% auto #0
-__all__ = ['learning_rate', 'save_checkpoint', 'load_checkpoint', 'Embedder', 'embed', 'fit_method']
+__all__ = ['learning_rate', 'save_checkpoint', 'load_checkpoint', 'has_bfloat16', 'Embedder', 'embed', 'fit_method']
 
 # %% ../nbs/24_training.ipynb #855078c7
 def learning_rate(step: int, # 0..steps-1
@@ -90,11 +90,26 @@ def load_checkpoint(path, # .safetensors file
         with safe_open(path, 'pt') as f: return {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()['about'])
     except Exception as e: raise ValueError(f'{Path(path).name}: not a whole checkpoint ({type(e).__name__}: {e}); delete it to train from the start') from None
 
+# %% ../nbs/24_training.ipynb #d5b09480
+def has_bfloat16(device # 'cpu', 'cuda' or a torch.device
+                ) -> bool: # False where such products would only be imitated
+    "Whether a device multiplies in bfloat16 itself: AVX512-BF16, AMX, Arm's BF16 extension, or a GPU's own."
+    kind = torch.device(device).type
+    if kind != 'cpu': return kind == 'cuda' and torch.cuda.is_bf16_supported(including_emulation=False)
+    asked = getattr(torch.cpu, 'get_capabilities', None) # not there in older versions
+    can = asked() if asked else dict(avx512_bf16=torch.cpu._is_avx512_bf16_supported())
+    return any(can.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16'))
+
+def _arithmetic(config: dict, device) -> str: # of the model's products
+    asked = config['optim']['precision']
+    if asked not in ('float32', 'bfloat16'): raise ValueError(f"precision is {asked!r}, expected 'float32' or 'bfloat16'")
+    return asked if has_bfloat16(device) else 'float32'
+
 # %% ../nbs/24_training.ipynb #063b32c5
 @dataclass
 class _Run:
     config: dict; seed: int; data: ClipBatch; group: Tensor; model: nn.ModuleDict; optimiser: torch.optim.Optimizer; device: torch.device; objective: nn.Module
-    team: object = None; step: int = 0
+    team: object = None; step: int = 0; arithmetic: str = 'float32' # of this device, see `_arithmetic`
     log: dict = field(default_factory=lambda: dict(loss=[], seconds=0., outside=0., frames=0, peak=0.))
 
 def _seen(data: ClipBatch, encoder: dict) -> ClipBatch: # without the streams that the encoder does not look at
@@ -116,7 +131,7 @@ def _start(config: dict, clips: list, seed: int, device) -> _Run:
         for row, label in zip(data.phases, _classes(clips)): row[:len(label)] = torch.as_tensor(label)
     model, actions = _model(config, data).to(device), sorted({c.action for c in clips})
     optimiser = torch.optim.AdamW(model.parameters(), optim['lr'], weight_decay=optim['weight_decay'], fused=True)
-    return _Run(config, seed, data.to(device), torch.tensor([actions.index(c.action) for c in clips], device=device), model, optimiser, device, _Objective(model, config['loss'], None, config['across']))
+    return _Run(config, seed, data.to(device), torch.tensor([actions.index(c.action) for c in clips], device=device), model, optimiser, device, _Objective(model, config['loss'], None, config['across']), arithmetic=_arithmetic(config, device))
 
 # %% ../nbs/24_training.ipynb #d49fedee
 def _save(run: _Run, path: Path):
@@ -172,10 +187,10 @@ def _step(run: _Run) -> float: # the loss
     rows = sum(len(views) for views, _ in parts)
     for k, (views, partner) in enumerate(parts, 1):
         with team.no_sync(run.objective) if team and k < len(parts) else nullcontext(): # gradients travel once a step
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=optim['precision'] == 'bfloat16'): loss = run.objective(views, partner)
+            with torch.autocast(run.device.type, torch.bfloat16, enabled=run.arithmetic == 'bfloat16'): loss = run.objective(views, partner)
             share = len(views) / rows; (team.backward if team else Tensor.backward)(share * loss); value += share * loss.item() # .item() waits for the device
     (team or nn.utils).clip_grad_norm_(run.model.parameters(), optim['clip_norm']); run.optimiser.step()
-    run.step += 1; log = run.log; done = time.perf_counter()
+    run.step += 1; log = run.log; log['arithmetic'] = run.arithmetic; done = time.perf_counter()
     log['seconds'] += done - began; log['outside'] += made - began; log['frames'] += sum(int(v.valid.sum()) for v, _ in parts)
     if not math.isfinite(value): raise FloatingPointError(f'the loss is {value} at step {run.step}; lower the learning rate')
     return value
@@ -280,5 +295,5 @@ def _peak_mb(device) -> float: # most memory that the process (or its part of th
 
 def _summary(run: _Run) -> dict:
     log = run.log
-    return dict(parameters=sum(p.numel() for p in run.model.parameters()), steps=run.step, seconds=log['seconds'], loss=log['loss'], device=run.device.type, threads=torch.get_num_threads(),
+    return dict(parameters=sum(p.numel() for p in run.model.parameters()), steps=run.step, seconds=log['seconds'], loss=log['loss'], device=run.device.type, arithmetic=log.get('arithmetic', 'float32'), threads=torch.get_num_threads(),
                 frames_per_second=log['frames'] / log['seconds'] if run.step else 0., share_outside_model=log['outside'] / log['seconds'] if run.step else 0., peak_memory_mb=log['peak'])
