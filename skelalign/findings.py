@@ -13,10 +13,10 @@ from .results import FIRST, JUDGED, SAYS, SHORT, better_by, clip_gains, gain_ove
 __all__ = ['TABLES', 'found']
 
 # %% ../nbs/87_findings.ipynb #aba83de8
-_HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged'))) # verdict on rivals -> verdict on the claim that a row beats them
-_WORST = [SAYS[i] for i in (3, 2, 4, 1, 0)] # of several rivals the first of these decides
+_HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged', 'holds in part'))) # verdict on rivals -> verdict on the claim that a row beats them
+_WORST = [SAYS[i] for i in (3, 2, 4, 1, 5, 0)] # of several rivals the first of these decides
 _PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'right:', 'correspondence_error_ms': 'error, ms:', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
-          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'heatmap': 'heatmaps', 'rgb': 'RGB', 'supervised': 'learning with labels'}
+          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'coordinates+set compute=same': 'a longer set', 'coordinates compute=same listed=sorted': 'longer coordinates, sorted', 'coordinates listed=tracked': 'tracked coordinates', 'coordinates listed=by chance': 'untracked coordinates', 'heatmap': 'heatmaps', 'rgb': 'RGB', 'supervised': 'learning with labels'}
 def _plain(name: str) -> str: return _PLAIN.get(name) or SHORT.get(name) or f'`{name}`'
 
 def _seen(T: dict, name: str) -> SimpleNamespace: # a table, asked on real data where it has some
@@ -37,7 +37,7 @@ def _judge(t, who: str, rivals, protocol: str = 'casa@cropped', metrics=JUDGED[:
         if not there or who not in part.index: raise KeyError(who)
         for r in there: found.setdefault(r, {})[m] = told(who, r)
     words = {r: verdict(own.values()) for r, own in found.items()}; word = min(words.values(), key=_WORST.index)
-    because = {SAYS[1]: lambda low, high: not low > 0, SAYS[2]: lambda low, high: high < 0, SAYS[3]: lambda low, high: high < 0}.get(word, lambda low, high: True)
+    because = {SAYS[1]: lambda low, high: not low > 0, SAYS[2]: lambda low, high: high < 0, SAYS[3]: lambda low, high: high < 0, SAYS[5]: lambda low, high: low > 0}.get(word, lambda low, high: True)
     m = next(m for m in metrics if any(m in own and because(*own[m][1:]) for r, own in found.items() if words[r] == word))
     near = min((r for r, own in found.items() if words[r] == word and m in own and because(*own[m][1:])), key=lambda r: found[r][m][0])
     return word, f'{_plain(m)} {_mean(t, protocol, m, who):.{digits}f}, {_span(*found[near][m], digits)}' + f' over {_plain(near)}' * (len(found) > 1)
@@ -55,10 +55,6 @@ def _tau(T): # does a high tau show a good alignment?
     t = _seen(T, 'main'); by_tau, by_hits = (t.V.loc[(t.on, 'casa@cropped', m)].mean(axis=1).idxmax() for m in ('kendalls_tau', JUDGED[0])); both = lambda l: '{} {:.3f} ({:.3f})'.format(_plain(l), *(_mean(t, 'casa@cropped', m, l) for m in ('kendalls_tau', JUDGED[0])))
     return ("A high Kendall's tau (order) shows good alignment", 'holds' if by_tau == by_hits else 'does not hold' if by_tau in FIRST else 'is not shown',
             f'tau (precision): {both(by_tau)}' + f'; {both(by_hits)}' * (by_hits != by_tau))
-
-def _untrained(T): # is it the training, or the network?
-    word, said = _judge(_seen(T, 'main'), 'untrained', ['clock'])
-    return 'An untrained network is worse than the clock', dict(zip(SAYS, ('does not hold', 'is not shown', 'holds in part', 'holds', 'is not judged')))[word], said
 
 # %% ../nbs/87_findings.ipynb #9b350913
 def _casa(T): # does the earlier method know more than the time?
@@ -84,7 +80,7 @@ def _both_begun(T): # do heatmaps pay there?
 
 # %% ../nbs/87_findings.ipynb #c3320422
 _NAMED = dict(missing='missing joints', limbs='missing limbs', sides='confused sides', noise='noisy joints', occlusion='occlusion', rate='few frames')
-_TOLD = dict(zip(SAYS, ('better', 'not told apart', 'better and worse', 'worse', 'not judged')))
+_TOLD = dict(zip(SAYS, ('better', 'not told apart', 'better and worse', 'worse', 'not judged', 'partly better')))
 
 def _condition(factor: str) -> str: # a row's factor, in words
     name, _, value = factor.strip().partition('=')
@@ -108,7 +104,7 @@ def _damage(T): # where heatmaps win, and where not
     even = [*found.values()].count(SAYS[1])
     said = [w for w in SAYS if w in found.values()]; at = lambda w, made: [c for (c, simulated), says in found.items() if says == w and simulated == made]
     where = lambda w: ' or '.join(filter(None, [_listed(at(w, False)) if at(w, False) else '', f'{_listed(at(w, True))} (simulated)' if at(w, True) else '']))
-    return ('On hard clips heatmaps beat coordinates, equal compute', 'holds' if said == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2]} & set(said) else 'does not hold' if SAYS[3] in said else 'is not shown' if SAYS[1] in said else 'is not judged',
+    return ('On hard clips heatmaps beat coordinates, equal compute', 'holds' if said == [SAYS[0]] else 'holds in part' if {SAYS[0], SAYS[2], SAYS[5]} & set(said) else 'does not hold' if SAYS[3] in said else 'is not shown' if SAYS[1] in said else 'is not judged',
             '; '.join([f'{_TOLD[w]} with {where(w)}' for w in said if w != SAYS[1]] + [f'{even} kind{"s" * (even > 1)} not told apart'] * bool(even)))
 
 # %% ../nbs/87_findings.ipynb #67fe5a41
@@ -144,24 +140,28 @@ def _yaw(t) -> float: # 60 degrees, or the widest angle that there is
     yaws = [float(p.partition('yaw=')[2]) for p in t.V.loc[t.on].index.unique('protocol') if p.startswith('correspondence@cropped+yaw=')]
     return 60. if 60. in yaws else max(yaws, default=0.)
 
-def _viewpoint(T, who='heatmap', learned='from single views'): # is the same moment found from elsewhere?
+def _viewpoint(T, who='heatmap', learned=''): # is the same moment found from elsewhere?
     t = _seen(T, 'viewpoint'); yaw = _yaw(t)
     word, said = _judge(t, who, FIRST, f'correspondence@cropped+yaw={yaw:g}', ['correspondence_error_ms'], 0)
-    return f'The moment is found {yaw:g} degrees aside, {learned}', _HOLDS[word], said
+    return learned or f'The moment is found {yaw:g} degrees aside', _HOLDS[word], said
 
-def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'from simulated pairs') # does a lesson that pairs cameras carry over to real people?
+def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'The same, after simulated pairs alone') # does a lesson that pairs cameras carry over to real people?
 
 def _aside(T): # do heatmaps pay there?
     t = _seen(T, 'viewpoint'); word, said = _judge(t, 'heatmap', ['coordinates', 'coordinates compute=same'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
     return 'There, heatmaps beat coordinates, same compute', _HOLDS[word], said
+
+def _two(T): # and with two people, whom nobody tells apart?
+    t = _seen(T, 'people'); word, said = _judge(t, 'heatmap', ['coordinates+set compute=same', 'coordinates compute=same listed=sorted', 'coordinates listed=tracked', 'coordinates listed=by chance'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
+    return 'Of two people, too, same compute', _HOLDS[word], said
 
 def _labels(T): # what are few labels good for?
     t = _seen(T, 'labels'); word, said = _judge(t, 'heatmap', FIRST, 'few_shot@cropped', ['label_transfer@1'])
     return 'One labelled clip beats every control', _HOLDS[word], said + f'; five: {_mean(t, "few_shot@cropped", "label_transfer@5", "heatmap"):.3f}'
 
 # %% ../nbs/87_findings.ipynb #f62004fb
-TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'labels', 'fusion') # that are read here
-_CLAIMS = {_clock: 'main', _tau: 'main', _untrained: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _space: 'components', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _labels: 'labels', _streams: 'fusion'} # each with its table
+TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'people', 'labels', 'fusion') # that are read here
+_CLAIMS = {_clock: 'main', _tau: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _space: 'components', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _two: 'people', _labels: 'labels', _streams: 'fusion'} # each with its table
 
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
          ) -> str: # markdown with links relative to reports/, '' if no claim can be judged

@@ -4,7 +4,7 @@
 
 # %% ../nbs/03_render.ipynb #3f706b63
 from __future__ import annotations
-import colorsys, hashlib, json
+import colorsys, hashlib, json, os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from zlib import crc32
@@ -244,8 +244,8 @@ def simulated_videos(folder, # where the .mp4 files are or will be
     actions = list(ACTIONS) if actions is None else [actions] if isinstance(actions, str) else list(actions)
     looks = {f.name for f in fields(Scene)}; scene = Scene(**{n: v for n, v in style.items() if n in looks})
     people = {n: v for n, v in style.items() if n not in looks}
-    def clip(p):
-        path = Path(folder)/f'{p.clip.id}-{_fingerprint(p, size, seed, scene, p.clip.fps)}.mp4'
-        if not path.exists(): write_video(path, render(p, size, seed, scene), p.clip.fps)
-        return replace(p.clip, video=path)
-    return [clip(p) for a in actions for split, n in (('train', n_train), ('val', n_val)) for p in simulate(a, n, seed, split, joints, **people)]
+    found = [p for a in actions for split, n in (('train', n_train), ('val', n_val)) for p in simulate(a, n, seed, split, joints, **people)]
+    paths = [Path(folder)/f'{p.clip.id}-{_fingerprint(p, size, seed, scene, p.clip.fps)}.mp4' for p in found]
+    for i in np.random.default_rng(os.getpid()).permutation(len(found)): # every process in an order of its own: several that begin together share the work
+        if not paths[i].exists(): write_video(paths[i], render(found[i], size, seed, scene), found[i].clip.fps)
+    return [replace(p.clip, video=path) for p, path in zip(found, paths)]

@@ -151,13 +151,13 @@ def told_by(V: pd.DataFrame, # labels by seeds of one protocol and metric
         gain, half = better_by(V.loc[a], V.loc[b], where[-1]); return gain, gain - half, gain + half
     return told
 
-SAYS = ('beats', 'is not told apart from', 'is partly better, partly worse than', 'is worse than', 'is not judged (one seed) against') # verdicts on a rival, over metrics
+SAYS = ('beats', 'is not told apart from', 'is partly better, partly worse than', 'is worse than', 'is not judged (one seed) against', 'is partly better than') # verdicts on a rival, over metrics
 def verdict(intervals # (gain, low, high) of each metric
            ) -> str: # one of SAYS
-    "What intervals say together: better in all, worse in some, both, or neither."
+    "What intervals say together: better in all, in some and worse in none, worse in some, both, or neither."
     if not all(np.isfinite(low) for _, low, _ in intervals): return SAYS[4]
     up, down = [low > 0 for _, low, _ in intervals], [high < 0 for *_, high in intervals]
-    return SAYS[0] if all(up) else SAYS[2] if any(up) and any(down) else SAYS[3] if any(down) else SAYS[1]
+    return SAYS[0] if all(up) else SAYS[2] if any(up) and any(down) else SAYS[3] if any(down) else SAYS[5] if any(up) else SAYS[1]
 
 # %% ../nbs/84_results.ipynb #7e7973aa
 def curves(V: pd.DataFrame # of `seed_values`

@@ -184,8 +184,8 @@ def _shared(labels: list) -> str: # the factors that all of them end in, ' judge
     return end[first.start():] if first else ''
 
 def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str): # (where, verdict, numbers), or None; V of `seed_values`
-    who, protocol, found, said = claim['better'], claim.get('protocol', 'casa@cropped'), {}, []
-    for m in claim.get('metrics', ['retrieval_precision@5', 'event_error']):
+    who, protocol, metrics, found, said = claim['better'], claim.get('protocol', 'casa@cropped'), claim.get('metrics', ['retrieval_precision@5', 'event_error']), {}, []
+    for m in metrics:
         if (dataset, protocol, m) not in V.index.droplevel(3): return None
         part = V.loc[(dataset, protocol, m)]; rivals = [r for r in claim['than'] if r in part.index]
         if who not in part.index or not rivals: return None
@@ -196,7 +196,9 @@ def _verdict(V: pd.DataFrame, gains: dict, claim: dict, dataset: str): # (where,
     same = _shared([who, *found]); plain = lambda r: f'`{r.removesuffix(same)}`' # said once, where it is asked
     words = {w: [r for r in found if verdict(found[r]) == w] for w in SAYS}; words = {w: rs for w, rs in words.items() if rs}
     named = lambda rs: claim.get('named') if len(words) == 1 and claim.get('named') else ', '.join(map(plain, rs))
-    *most, last = [f'{w} {named(rs)}' for w, rs in words.items()]
+    on = lambda r: ', '.join(f'{_short(m)} {g:+.3f}' for m, (g, low, _) in zip(metrics, found[r]) if low > 0) # where it is better, though not everywhere
+    said_of = lambda w, rs: ', '.join(f'{plain(r)} ({on(r)})' for r in rs) if w == SAYS[5] else named(rs)
+    *most, last = [f'{w} {said_of(w, rs)}' for w, rs in words.items()]
     return ', '.join(filter(None, [dataset, protocol, same.strip()])), f'{plain(who)} ' + ' and '.join(filter(None, [', '.join(most), last])), '; '.join(n + f' over {plain(r)}' * bool(r) for n, r in said)
 
 # %% ../nbs/89_summary.ipynb #d0de0ff7
@@ -230,7 +232,7 @@ def answers_md(csv, # path of a csv, or rows
     return ''.join(f'{v}\n\n' for v in found if isinstance(v, str)) + '| on | verdict | numbers |\n| --- | --- | --- |\n' + '\n'.join('| {} | {} | {} |'.format(*v) for v in rows)
 
 # %% ../nbs/89_summary.ipynb #12a6300d
-BEATS = 'Beats: on every number named; not told apart: neither that, nor worse on any.' # as `verdict` says it
+BEATS = 'Beats: on every number named; partly better: on some, worse on none; not told apart: neither better nor worse on any.' # as `verdict` says it
 LEGEND = ('Mean ± standard deviation over seeds of the mean over actions. ↓: less is better. Gain: over the clock, up is better. Gap closed: share of the way from the clock to the supervised ceiling; – where the ceiling does not beat the clock. '
           'Bold: beats every other row but the ceiling, each beyond the 95 % interval of that difference. In the answer: the gain over the nearest rival and its 95 % interval; up is better. ' + BEATS + ' '
           '{intervals} '
