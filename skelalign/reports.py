@@ -196,7 +196,7 @@ def _run_table(name: str, parameters: dict, profile: str, root: Path) -> bool: #
     tables = root/'nbs'/'tables'
     try:
         papermill.execute_notebook(tables/f'{name}.ipynb', failed, parameters | dict(out=f'../../reports/{profile}'), kernel_name='python3', cwd=tables, progress_bar=False, stderr_file=sys.stderr,
-                                   extra_arguments=['--IPKernelApp.log_level=ERROR']) # a kernel that only this process talks to need not warn of its transport
+                                   extra_arguments=['--IPKernelApp.log_level=CRITICAL']) # a kernel that only this process talks to need not warn of its transport, nor of the interrupt that ends it
     except papermill.PapermillExecutionError as e:
         says = ' '.join(e.evalue.split())
         say(f'{name}: {says}' if says.startswith('not run: ') else f'{name}.ipynb failed in cell {e.cell_index}: {e.ename}: {says[:400]} (all of it: reports/{profile}/{failed.name})')
