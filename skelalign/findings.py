@@ -16,7 +16,7 @@ __all__ = ['TABLES', 'found']
 _HOLDS = dict(zip(SAYS, ('holds', 'is not shown', 'holds in part', 'does not hold', 'is not judged', 'holds in part'))) # verdict on rivals -> verdict on the claim that a row beats them
 _WORST = [SAYS[i] for i in (3, 2, 4, 1, 5, 0)] # of several rivals the first of these decides
 _PLAIN = {JUDGED[0]: 'precision', 'label_transfer@1': 'right:', 'correspondence_error_ms': 'error, ms:', 'clock': 'the clock', 'index': 'a frame counter', 'majority': 'the commonest phase', 'raw_keypoints': 'bare joints',
-          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'coordinates+set compute=same': 'a longer set', 'coordinates compute=same listed=sorted': 'longer coordinates, sorted', 'coordinates listed=tracked': 'tracked coordinates', 'coordinates listed=by chance': 'untracked coordinates', 'heatmap': 'heatmaps', 'rgb': 'RGB', 'supervised': 'learning with labels'}
+          'raw_velocities': 'bare velocities', 'untrained': 'an untrained network', 'casa_2d': 'CASA', 'coordinates': 'coordinates', 'coordinates+start': 'coordinates with a start', 'coordinates compute=same': 'longer coordinates', 'coordinates+set compute=same': 'a longer set', 'coordinates listed=sorted compute=same': 'longer coordinates, sorted', 'coordinates listed=tracked': 'tracked coordinates', 'coordinates listed=by chance': 'untracked coordinates', 'heatmap': 'heatmaps', 'rgb': 'RGB', 'supervised': 'learning with labels'}
 def _plain(name: str) -> str: return _PLAIN.get(name) or SHORT.get(name) or f'`{name}`'
 
 def _seen(T: dict, name: str) -> SimpleNamespace: # a table, asked on real data where it has some
@@ -152,7 +152,7 @@ def _aside(T): # do heatmaps pay there?
     return 'There, heatmaps beat coordinates, same compute', _HOLDS[word], said
 
 def _two(T): # and with two people, whom nobody tells apart?
-    t = _seen(T, 'people'); word, said = _judge(t, 'heatmap', ['coordinates+set compute=same', 'coordinates compute=same listed=sorted', 'coordinates listed=tracked', 'coordinates listed=by chance'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
+    t = _seen(T, 'people'); word, said = _judge(t, 'heatmap', ['coordinates+set compute=same', 'coordinates listed=sorted compute=same', 'coordinates listed=tracked', 'coordinates listed=by chance'], f'correspondence@cropped+yaw={_yaw(t):g}', ['correspondence_error_ms'], 1)
     return 'Of two people, too, same compute', _HOLDS[word], said
 
 def _labels(T): # what are few labels good for?
