@@ -58,7 +58,9 @@ SAID = [ # words of the README, table, protocol, metrics, row, rivals, what the 
     ('coordinates are not told apart from heatmaps', 'components', 'casa@cropped', JUDGED[:2], 'heatmap attention=factorised', 'coordinates compute=same', SAYS[1]),
     ('and are better with noisy joints', 'components', 'casa@cropped+noise=0.1', JUDGED[:2], 'heatmap attention=factorised', 'coordinates compute=same', SAYS[3]),
     ('or with legs out of the picture', 'unlike', 'casa@cropped', JUDGED[:2], 'heatmap judged_on=no legs', 'coordinates compute=same judged_on=no legs', SAYS[3]),
-    ('between cameras at a right angle heatmaps are better', 'viewpoint', 'correspondence@cropped+yaw=90', ['correspondence_error_ms'], 'heatmap', 'coordinates compute=same', SAYS[0])]
+    ('between cameras at a right angle heatmaps are better', 'viewpoint', 'correspondence@cropped+yaw=90', ['correspondence_error_ms'], 'heatmap', 'coordinates compute=same', SAYS[0]),
+    ('find the moment far better than coordinates in the order of a tracker', 'people', 'correspondence@cropped+yaw=60', ['correspondence_error_ms'], 'heatmap', 'coordinates listed=tracked', SAYS[0]),
+    ('and worse than coordinates that read the two as a set', 'people', 'correspondence@cropped+yaw=60', ['correspondence_error_ms'], 'heatmap', 'coordinates+set', SAYS[3])]
 @pytest.mark.parametrize('words, table, protocol, metrics, row, rival, says', SAID, ids=[s[0] for s in SAID])
 def test_prose_says_what_the_reports_say(words, table, protocol, metrics, row, rival, says):
     df = read_table(ROOT/'reports'/'full'/f'{table}.csv'); on = next(d for d in sorted(set(df.dataset)) if d != 'simulated'); V, gains = seed_values(df), clip_gains(df)
