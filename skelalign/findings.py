@@ -161,7 +161,7 @@ def _labels(T): # what are few labels good for?
 
 # %% ../nbs/87_findings.ipynb #f62004fb
 TABLES = ('main', 'components', 'unlike', 'missing_keypoints', 'viewpoint', 'people', 'labels', 'fusion') # that are read here
-_CLAIMS = {_clock: 'main', _tau: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _space: 'components', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _aside: 'viewpoint', _cameras: 'viewpoint', _two: 'people', _labels: 'labels', _streams: 'fusion'} # each with its table
+_CLAIMS = {_clock: 'main', _tau: 'main', _casa: 'main', _controls: 'main', _heatmaps: 'main', _begun: 'main', _both_begun: 'main', _space: 'components', _damage: 'components', _missing: 'missing_keypoints', _viewpoint: 'viewpoint', _cameras: 'viewpoint', _aside: 'viewpoint', _two: 'people', _labels: 'labels', _streams: 'fusion'} # each with its table
 
 def found(tables: dict # name of a table -> (rows with means, profile that they come from)
          ) -> str: # markdown with links relative to reports/, '' if no claim can be judged
