@@ -177,7 +177,7 @@ def _view(motion: Motion, seen, yaw: float, rng, joints: JointSet, sensor: Senso
     clip = observe(motion, look(motion, eye, sensor), detector, joints, sensor, dims, view=f'{yaw:g}', **identity).clip
     return replace(clip, score=clip.score * seen[:, [POINTS.index(n) for n in joints.names]], fps=UI_PRMD_FPS)
 
-# %% ../nbs/04_datasets.ipynb #dc3dda28
+# %% ../nbs/04_datasets.ipynb #f3180952
 def ui_prmd_motions(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
                     actions=None, # name or names of UI_PRMD_ACTIONS; default: all
                     takes: int = 10, # most repetitions of each person and exercise
@@ -197,6 +197,7 @@ def ui_prmd_motions(root=None, # folder that holds UI-PRMD; default: SKELALIGN_D
         out.append((take, Motion(called[exercise], points, None, None, None, height), seen, person, split))
     return out
 
+# %% ../nbs/04_datasets.ipynb #dc3dda28
 def ui_prmd(root=None, # folder that holds UI-PRMD; default: SKELALIGN_DATA
             actions=None, # name or names of UI_PRMD_ACTIONS; default: all
             yaws=(0, 45), # degrees from the front, one camera for each; two clips of one take have the same frames

@@ -203,6 +203,12 @@ def one_line(e # any exception
     "An exception in one line."
     return f'{type(e).__name__}: ' + ' '.join(str(e).split())[:300]
 
+# %% ../nbs/88_runs.ipynb #147ee879
+def _computed_on(embed) -> str: # the device in words, and the arithmetic where the configuration asks for another
+    log, asked = embed.log, embed.config.get('optim', {}).get('precision')
+    name = torch.cuda.get_device_name() if log.get('device') == 'cuda' else 'cpu'
+    return f"{name} in {log['arithmetic']}" if log.get('steps') and log['arithmetic'] != asked else name
+
 # %% ../nbs/88_runs.ipynb #e149878b
 COST = ('parameters', 'frames_per_second', 'share_outside_model', 'peak_memory_mb', 'seconds') # of a record's log, see `fit_method`
 def _number(x): return round(float(x), 9) if x is not None and np.isfinite(x) else None
@@ -215,11 +221,6 @@ def _sealed(record: dict) -> dict: return record | dict(digest=fingerprint({k: v
 
 def _made(device: str = 'cpu') -> dict: # where a record comes from: neither date nor host
     return dict(python=sys.version.split()[0], device=device, threads=torch.get_num_threads(), **{p: importlib.metadata.version(p) for p in ('torch', 'numpy', 'scipy', 'scikit-learn')})
-
-def _computed_on(embed) -> str: # the device in words, and the arithmetic where the configuration asks for another
-    log, asked = embed.log, embed.config.get('optim', {}).get('precision')
-    name = torch.cuda.get_device_name() if log.get('device') == 'cuda' else 'cpu'
-    return f"{name} in {log['arithmetic']}" if log.get('steps') and log['arithmetic'] != asked else name
 
 def _short(values) -> list: return [float(f'{x:.4g}') if np.isfinite(x) else None for x in values]
 
