@@ -318,9 +318,9 @@ def _pending(runs: list, folder: Path) -> dict: # path -> run, for the runs with
     return todo
 
 def _check_data(runs: list):
-    "Fail early, in one sentence, if the clips that pending runs need cannot be read; simulated ones can, and workers make them."
-    real = [r for r in runs if {r['dataset'], trainer(r)['dataset']} != {'simulated'}]
-    try: [training_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in real}.values()]
+    "Fail early, in one sentence, if the clips that pending runs need cannot be read; films of simulated people can, and workers share the filming."
+    asked = [r for r in runs if not (r['dataset'] == 'simulated' and r.get('data', {}).get('rgb'))]
+    try: [training_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in asked}.values()]
     except FileNotFoundError as e: raise FileNotFoundError(f'not run: data not available: {e}') from e
 
 def _freeze(): [sources(name) for name in ('training', 'transfer', *sorted(_MAKERS), 'video', 'mismatch')] # a worker hashes the code that it has imported, not what is edited meanwhile
