@@ -140,10 +140,10 @@ def _yaw(t) -> float: # 60 degrees, or the widest angle that there is
     yaws = [float(p.partition('yaw=')[2]) for p in t.V.loc[t.on].index.unique('protocol') if p.startswith('correspondence@cropped+yaw=')]
     return 60. if 60. in yaws else max(yaws, default=0.)
 
-def _viewpoint(T, who='heatmap', learned=''): # is the same moment found from elsewhere?
+def _viewpoint(T, who='heatmap', title=''): # is the same moment found from elsewhere?
     t = _seen(T, 'viewpoint'); yaw = _yaw(t)
     word, said = _judge(t, who, FIRST, f'correspondence@cropped+yaw={yaw:g}', ['correspondence_error_ms'], 0)
-    return learned or f'The moment is found {yaw:g} degrees aside', _HOLDS[word], said
+    return title or f'The moment is found {yaw:g} degrees aside', _HOLDS[word], said
 
 def _cameras(T): return _viewpoint(T, 'coordinates+start trained_further=no', 'The same, after simulated pairs alone') # does a lesson that pairs cameras carry over to real people?
 

@@ -319,7 +319,7 @@ def _pending(runs: list, folder: Path) -> dict: # path -> run, for the runs with
 
 def _check_data(runs: list):
     "Fail early, in one sentence, if the clips that pending runs need cannot be read; films of simulated people can, and workers share the filming."
-    asked = [r for r in runs if not (r['dataset'] == 'simulated' and r.get('data', {}).get('rgb'))]
+    asked = [r for r in runs if not (r.get('data', {}).get('rgb') and {r['dataset'], trainer(r)['dataset']} == {'simulated'})]
     try: [training_clips(r) for r in {fingerprint([r['dataset'], r['action'], r.get('data')]): r for r in asked}.values()]
     except FileNotFoundError as e: raise FileNotFoundError(f'not run: data not available: {e}') from e
 

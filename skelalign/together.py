@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np, torch
 from .clip import JointSet, PENN13, SkeletonClip, several
 from .sample import bursts
-from .simulate import ACTIONS, POINTS, Motion, Sensor, detect, look, project, simulate
+from .simulate import ACTIONS, POINTS, Motion, Sensor, look, observe, project, simulate
 from .datasets import UI_PRMD_FPS, ui_prmd_motions
 
 # %% auto #0
@@ -67,11 +67,11 @@ def filmed(a: Motion, b: Motion, seen: tuple, # two (T P): where points were mea
     "Two people seen by one camera."
     *points, start = side_by_side(a, b, stage); n = len(points[0]); seen = seen[0][:n], seen[1][start:start + n]
     lens, first, second, order = eye.spawn(4); sensor = replace(sensor, yaw=(yaw, yaw))
-    camera = look(Motion(a.action, np.concatenate(points, 1), None, None, None, a.height), lens, sensor)
+    camera = look(replace(a, points=np.concatenate(points, 1)), lens, sensor)
     views = [project(p, camera) for p in points]; size = [camera.focal * m.height / d.mean(1) for m, (_, d) in zip((a, b), views)]
-    found = [detect(xy, d, s, rng, sensor) for (xy, d), s, rng in zip(views, size, (first, second))]
-    score = [s * w * ~covered(*views[i], *views[1 - i], size[1 - i]) for i, ((_, s), w) in enumerate(zip(found, seen))]
-    pick = [POINTS.index(k) for k in joints.names]; kp, score = np.stack([k[:, pick] for k, _ in found]), np.stack([s[:, pick] for s in score])
+    found = [observe(replace(m, points=p, phases=None), camera, rng, joints, sensor).clip for m, p, rng in zip((a, b), points, (first, second))]
+    there = [w & ~covered(*views[i], *views[1 - i], size[1 - i]) for i, w in enumerate(seen)]; pick = [POINTS.index(k) for k in joints.names]
+    kp, score = np.stack([c.keypoints for c in found]), np.stack([c.score * w[:, pick] for c, w in zip(found, there)])
     weight = (score > 0).astype(float); middle = np.where(weight.any(-1), (kp[..., 0] * weight).sum(-1) / weight.sum(-1).clip(1), np.nan)
     swap = listing(listed, middle, fps, order)[:, None]
     both = lambda x: np.concatenate([np.where(swap.reshape(-1, *[1] * (x.ndim - 2)), x[1 - i], x[i]) for i in (0, 1)], 1)
