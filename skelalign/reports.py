@@ -41,13 +41,15 @@ def _provenance(df: pd.DataFrame, table: str, profile: str, parameters: dict) ->
     return (f'Made by `python -m skelalign.reports {table} --profile {profile}` with `{json.dumps(parameters)}`; seeds {values("seed")}; one thread a run; '
             f'{values("versions")}; device {values("device")}. Each row of [{table}.csv]({table}.csv) names its run; the full configs are in [runs](runs).')
 
+_BRIEF = ' **Each model here has learned for seconds: this shows that everything works, not which method is best.**'
+
 def markdown(csv # path reports/<profile>/<table>.csv
             ) -> str: # text of the .md beside it
     "The report of a csv: question, answer, figure, tables, provenance."
     csv = Path(csv); table, profile = csv.stem, csv.resolve().parent.name
     me = about(table, repo_root(csv.parent)); df = read_table(csv); says = answers_md(df, me.get('claims', [])); apart = '\n\n' if '\n' in says else ' '
     return (f'# {table} ({profile})\n\n**Question.** {me["question"]}\n\n**Answer.**{apart}{says}\n\n![{table}]({table}.png)\n\n'
-            + legend(df) + f' {me.get("caveat", "")}'.rstrip() + '\n'
+            + legend(df) + f' {me.get("caveat", "")}'.rstrip() + _BRIEF * (profile == 'quick' and 'training@full' in set(df.protocol)) + '\n'
             f'{tables_md(df)}\n{_provenance(df, table, profile, me.get(profile, {}))}\n')
 
 # %% ../nbs/90_reports.ipynb #9b051db4
